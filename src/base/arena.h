@@ -1,0 +1,39 @@
+/* Memory of one request, freed as a whole.
+ *
+ *	struct arena arena;
+ *	arena_init(&arena);
+ *	uint8_t *copy = arena_copy(&arena, name, len);
+ *	arena_deinit(&arena);
+ *
+ * Allocation never returns NULL: a process without memory aborts with a line. What the network can size is limited
+ * before it comes here (budget_take looks at arena_used). Not thread safe: one owner. Never suspends. */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct arena_chunk;
+
+struct arena {
+	struct arena_chunk *chunks; /* newest first */
+	uint8_t *pos, *end;         /* free part of the newest */
+	size_t used;                /* bytes handed out since the last reset */
+};
+
+void arena_init(struct arena *arena);
+void arena_deinit(struct arena *arena);
+/* Everything allocated is gone; one chunk stays for the next round. */
+void arena_reset(struct arena *arena);
+
+/* `size` bytes aligned for any type, not initialised. */
+void *arena_alloc(struct arena *arena, size_t size) __attribute__((malloc, returns_nonnull, nonnull));
+void *arena_zalloc(struct arena *arena, size_t size) __attribute__((malloc, returns_nonnull, nonnull));
+void *arena_copy(struct arena *arena, const void *data, size_t len) __attribute__((returns_nonnull));
+static inline size_t arena_used(const struct arena *arena)
+{
+	return arena->used;
+}
+
+/* malloc and calloc that abort with a line instead of returning NULL; for small things at start and on rare paths. */
+void *xalloc(size_t size) __attribute__((malloc, returns_nonnull));
+void *xzalloc(size_t count, size_t size) __attribute__((malloc, returns_nonnull));

@@ -1,0 +1,72 @@
+/* Numbers that say what happened: one block for each thread, added up by who wants to see them.
+ *
+ *	counters_attach(&worker->counters);     once, by the thread itself
+ *	counters_add(COUNT_QUERIES_UDP, 1);
+ *	counters_sum(blocks, count, total);
+ *
+ * A thread adds only to its own block, with relaxed atomics: no lock, no shared cache line. Reading is from any
+ * thread. A thread without a block adds to a common one. Names are what `berth stats` prints. */
+#pragma once
+
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define COUNTER_LIST(X)                                                                                                \
+	X(QUERIES_UDP, "queries.udp", "queries that came over UDP")                                                    \
+	X(QUERIES_TCP, "queries.tcp", "queries that came over TCP")                                                    \
+	X(QUERIES_MALFORMED, "queries.malformed", "queries answered with FORMERR")                                     \
+	X(QUERIES_DROPPED, "queries.dropped", "datagrams that were no query, or more than could be served")            \
+	X(QUERIES_REFUSED, "queries.refused", "queries from addresses that access.allow does not name")                \
+	X(ANSWERS_CACHED, "answers.cached", "answered from the answer cache")                                          \
+	X(ANSWERS_MERGED, "answers.merged", "joined a lookup that was under way")                                      \
+	X(ANSWERS_NOERROR, "answers.noerror", "lookups that ended in NOERROR")                                         \
+	X(ANSWERS_NXDOMAIN, "answers.nxdomain", "lookups that ended in NXDOMAIN")                                      \
+	X(ANSWERS_SERVFAIL, "answers.servfail", "lookups that ended in SERVFAIL")                                      \
+	X(ANSWERS_SENT, "answers.sent", "answers sent to clients")                                                     \
+	X(ANSWERS_UNSENT, "answers.unsent", "answers that could not be sent")                                          \
+	X(LOOKUPS, "lookups", "lookups run, those for servers' addresses included")                                    \
+	X(LOOKUPS_SHED, "lookups.shed", "refused because too many lookups were running")                               \
+	X(UPSTREAM_UDP, "upstream.udp", "questions sent to servers over UDP")                                          \
+	X(UPSTREAM_TCP, "upstream.tcp", "questions sent to servers over TCP")                                          \
+	X(UPSTREAM_MERGED, "upstream.merged", "identical questions that joined one in flight")                         \
+	X(UPSTREAM_REPLIES, "upstream.replies", "replies accepted")                                                    \
+	X(UPSTREAM_TIMEOUTS, "upstream.timeouts", "questions that got no reply in time")                               \
+	X(UPSTREAM_ERRORS, "upstream.errors", "questions that failed: refused, no route, closed")                      \
+	X(UPSTREAM_MISMATCHED, "upstream.mismatched", "datagrams on a lent port that did not match its question")      \
+	X(UPSTREAM_MALFORMED, "upstream.malformed", "replies that matched but could not be read")                      \
+	X(UPSTREAM_TRUNCATED, "upstream.truncated", "replies with TC, asked again over TCP")                           \
+	X(UPSTREAM_SCRUBBED, "upstream.scrubbed", "records of replies thrown away")                                    \
+	X(LOANS, "loans", "ports lent")                                                                                \
+	X(LOANS_MOORED, "loans.moored", "loans on a re-moored socket")                                                 \
+	X(LOANS_FRESH, "loans.fresh", "loans on a fresh bound socket")                                                 \
+	X(LOANS_GROWN, "loans.grown", "loans beyond the pool")                                                         \
+	X(LOANS_FAILED, "loans.failed", "loans that found no port")                                                    \
+	X(PORTS_TAKEN, "ports.taken", "draws that met a port of another program")                                      \
+	X(PORTS_DENIED, "ports.denied", "draws that the system did not permit (EACCES)")                               \
+	X(PORTS_NOFILES, "ports.nofiles", "draws that ran out of descriptors")                                         \
+	X(FIBERS_PEAK_STACK, "fibers.peak-stack", "deepest stack of a fiber, in bytes (per worker, summed)")           \
+	X(EXPECT_FAILED, "expect.failed", "checks of the program's own state that failed")
+
+enum counter {
+#define X(name, key, text) COUNT_##name,
+	COUNTER_LIST(X)
+#undef X
+	COUNTERS,
+};
+
+struct counters {
+	_Alignas(64) _Atomic uint64_t value[COUNTERS];
+};
+
+/* From now on the calling thread counts in `block`; NULL: in the common one. The block must outlive the thread. */
+void counters_attach(struct counters *block);
+void counters_add(enum counter which, uint64_t by);
+void counters_max(enum counter which, uint64_t value);
+uint64_t counters_get(const struct counters *block, enum counter which);
+
+/* Adds all blocks, and the common one, into total[COUNTERS]. */
+void counters_sum(struct counters *const blocks[], size_t count, uint64_t total[COUNTERS]);
+
+const char *counter_key(enum counter which);
+const char *counter_help(enum counter which);

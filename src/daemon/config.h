@@ -1,0 +1,58 @@
+/* The configuration: one YAML file, read whole, checked whole, then never touched again.
+ *
+ *	struct config *config;
+ *	char why[CONFIG_ERROR];
+ *	if (config_read(&config, path, why) != 0) { fprintf(stderr, "berthd: %s\n", why); exit(1); }
+ *	config_free(config);
+ *
+ * No file at all is a safe resolver on loopback. Only this room reads the file; everybody else gets small structs.
+ * Ownership: all strings and lists belong to the config. Thread: main. Never suspends. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/addr.h"
+#include "base/log.h"
+#include "ports/set.h"
+
+enum { CONFIG_ERROR = 512, CONFIG_WORKERS_AUTO = 0 };
+
+struct config {
+	struct addr *listen; /* default 127.0.0.1@53 and ::1@53 */
+	size_t listen_count;
+	unsigned workers; /* CONFIG_WORKERS_AUTO: one per core */
+	const char *user; /* NULL: stay who we are, without capabilities */
+
+	struct {
+		struct port_range range; /* default 49152-65535 */
+		unsigned pool;           /* default 2500; 1 to 60000 */
+		struct port_range *exclude;
+		size_t exclude_count;
+	} ports;
+
+	struct {
+		const char *root_hints;    /* NULL: built in */
+		const char *trust_anchors; /* NULL: built in; "none": no validation */
+		bool minimise, ipv4, ipv6, query_loopback;
+	} resolver;
+
+	struct {
+		size_t memory; /* bytes, default 256M, at least 1M */
+		uint32_t ttl_min, ttl_max; /* seconds */
+	} cache;
+
+	struct prefix *allow; /* access.allow: who may ask; default loopback and private networks */
+	size_t allow_count;
+	const char *control_socket; /* default /run/berth/control when root, else $XDG_RUNTIME_DIR/berth-control */
+	enum log_level log_level;
+};
+
+/* path NULL: the defaults. 0, or E_INVAL/E_NOENT/E_ACCESS with one line in `why`: "FILE:LINE: KEY: what is wrong; what
+ * would be right". */
+int config_read(struct config **config, const char *path, char why[static CONFIG_ERROR]);
+void config_free(struct config *config);
+
+/* Where the control socket is when nobody says otherwise; tools use the same rule. */
+const char *config_default_socket(char *out, size_t size);
