@@ -1,0 +1,99 @@
+/* Decides how names are compared and cut; the byte work is libknot's. */
+#include "dns/name.h"
+
+#include <string.h>
+
+#include "base/error.h"
+#include "dns/knot.h"
+
+_Static_assert(NAME_MAX_LEN == KNOT_DNAME_MAXLEN, "RFC 1035 2.3.4");
+_Static_assert(NAME_TEXT > KNOT_DNAME_TXT_MAXLEN, "the longest text must fit");
+
+int name_from_text(uint8_t out[static NAME_MAX_LEN], const char *text)
+{
+	if (text[0] == '\0' || strlen(text) > KNOT_DNAME_TXT_MAXLEN)
+		return E_INVAL;
+	if (knot_dname_from_str(out, text, NAME_MAX_LEN) == NULL)
+		return E_INVAL;
+	knot_dname_to_lower(out);
+	return 0;
+}
+
+const char *name_text(const uint8_t *name, char out[static NAME_TEXT])
+{
+	if (knot_dname_to_str(out, name, NAME_TEXT) == NULL)
+		strcpy(out, "?");
+	return out;
+}
+
+size_t name_len(const uint8_t *name)
+{
+	return knot_dname_size(name);
+}
+
+unsigned name_labels(const uint8_t *name)
+{
+	return (unsigned)knot_dname_labels(name, NULL);
+}
+
+bool name_is_equal(const uint8_t *a, const uint8_t *b)
+{
+	return knot_dname_is_equal(a, b);
+}
+
+bool name_is_equal_nocase(const uint8_t *a, const uint8_t *b)
+{
+	return knot_dname_is_case_equal(a, b);
+}
+
+bool name_is_within(const uint8_t *name, const uint8_t *zone)
+{
+	return knot_dname_in_bailiwick(name, zone) >= 0;
+}
+
+bool name_is_below(const uint8_t *name, const uint8_t *zone)
+{
+	return knot_dname_in_bailiwick(name, zone) > 0;
+}
+
+const uint8_t *name_parent(const uint8_t *name)
+{
+	return name_is_root(name) ? NULL : name + 1 + name[0];
+}
+
+const uint8_t *name_suffix(const uint8_t *name, unsigned labels)
+{
+	for (unsigned have = name_labels(name); have > labels; have--)
+		name += 1 + name[0];
+	return name;
+}
+
+void name_lower(uint8_t *name)
+{
+	knot_dname_to_lower(name);
+}
+
+uint8_t *name_copy(struct arena *arena, const uint8_t *name)
+{
+	return arena_copy(arena, name, name_len(name));
+}
+
+uint8_t *name_copy_lower(struct arena *arena, const uint8_t *name)
+{
+	uint8_t *copy = name_copy(arena, name);
+	name_lower(copy);
+	return copy;
+}
+
+size_t name_wire_len(const uint8_t *wire, size_t room)
+{
+	size_t pos = 0;
+	while (pos < room && pos < NAME_MAX_LEN) {
+		if (wire[pos] == 0)
+			return pos + 1;
+		if (wire[pos] > 63)
+			return 0;
+		pos += 1u + wire[pos];
+	}
+	return 0;
+}

@@ -1,0 +1,95 @@
+/* Decides how an rrset is held, copied and put into words. */
+#include "dns/rrset.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/error.h"
+
+const knot_rdata_t *rrset_rdata(const struct rrset *set, uint16_t index)
+{
+	return knot_rdataset_at(&set->data, index);
+}
+
+static knot_rdataset_t copy_data(struct arena *arena, const knot_rdataset_t *from)
+{
+	knot_rdataset_t to = *from;
+	if (from->count > 0)
+		to.rdata = arena_copy(arena, from->rdata, from->size);
+	return to;
+}
+
+struct rrset *rrset_copy(struct arena *arena, const struct rrset *set)
+{
+	struct rrset *copy = arena_copy(arena, set, sizeof(*set));
+	copy->owner = name_copy(arena, set->owner);
+	copy->data = copy_data(arena, &set->data);
+	copy->sigs = copy_data(arena, &set->sigs);
+	return copy;
+}
+
+const uint8_t *rrset_target(struct arena *arena, const struct rrset *set, uint16_t index)
+{
+	if (index >= set->data.count)
+		return NULL;
+	const knot_rdata_t *rdata = rrset_rdata(set, index);
+	if (name_wire_len(rdata->data, rdata->len) == 0)
+		return NULL;
+	return name_copy_lower(arena, rdata->data);
+}
+
+uint32_t rrset_negative_ttl(const struct rrset *soa)
+{
+	if (soa->data.count == 0)
+		return 0;
+	const knot_rdata_t *rdata = rrset_rdata(soa, 0);
+	size_t mname = name_wire_len(rdata->data, rdata->len);
+	size_t rname = mname > 0 ? name_wire_len(rdata->data + mname, rdata->len - mname) : 0;
+	if (rname == 0 || rdata->len != mname + rname + 20)
+		return 0;
+	uint32_t minimum = knot_wire_read_u32(rdata->data + rdata->len - 4);
+	return minimum < soa->ttl_s ? minimum : soa->ttl_s;
+}
+
+const char *type_text(uint16_t type, char out[static TYPE_TEXT])
+{
+	if (knot_rrtype_to_string(type, out, TYPE_TEXT) < 0)
+		snprintf(out, TYPE_TEXT, "TYPE%u", type);
+	return out;
+}
+
+int type_from_text(const char *text, uint16_t *type)
+{
+	return knot_rrtype_from_string(text, type) == 0 ? 0 : E_INVAL;
+}
+
+const char *rcode_text(uint16_t rcode)
+{
+	static _Thread_local char other[16];
+	const knot_lookup_t *item = knot_lookup_by_id(knot_rcode_names, rcode);
+	if (item != NULL)
+		return item->name;
+	snprintf(other, sizeof(other), "RCODE%u", rcode);
+	return other;
+}
+
+const char *question_text(const struct question *q, char *out, size_t size)
+{
+	char name[NAME_TEXT], type[TYPE_TEXT];
+	snprintf(out, size, "%s %s", name_text(q->name, name), type_text(q->type, type));
+	return out;
+}
+
+const char *rrset_rdata_text(struct arena *arena, const struct rrset *set, uint16_t index)
+{
+	/* Presentation never needs more than four bytes for one, plus words for types and times. */
+	const knot_rdata_t *rdata = rrset_rdata(set, index);
+	size_t size = (size_t)rdata->len * 4 + 512;
+	char *out = arena_alloc(arena, size);
+	knot_rrset_t one;
+	knot_rrset_init(&one, (knot_dname_t *)set->owner, set->type, set->rclass, set->ttl_s);
+	one.rrs = (knot_rdataset_t){.count = 1, .size = knot_rdata_size(rdata->len), .rdata = (knot_rdata_t *)rdata};
+	if (knot_rrset_txt_dump_data(&one, 0, out, size, &KNOT_DUMP_STYLE_DEFAULT) < 0)
+		snprintf(out, size, "\\# %u", rdata->len);
+	return out;
+}

@@ -1,0 +1,54 @@
+/* Decides what is remembered of a loan and for how long: until the ring comes round. */
+#include "ports/ledger.h"
+
+#include <stdlib.h>
+
+#include "base/arena.h"
+
+struct ledger {
+	size_t room, next;
+	uint64_t added;
+	struct ledger_entry entry[];
+};
+
+struct ledger *ledger_new(size_t room)
+{
+	/* calloc: memory that was never written costs nothing. */
+	struct ledger *ledger = xzalloc(1, sizeof(*ledger) + room * sizeof(ledger->entry[0]));
+	ledger->room = room;
+	return ledger;
+}
+
+void ledger_free(struct ledger *ledger)
+{
+	free(ledger);
+}
+
+void ledger_add(struct ledger *ledger, const struct ledger_entry *entry)
+{
+	ledger->entry[ledger->next] = *entry;
+	ledger->next = (ledger->next + 1) % ledger->room;
+	ledger->added++;
+}
+
+size_t ledger_find(const struct ledger *ledger, uint16_t port, struct ledger_entry *out, size_t room)
+{
+	size_t have = ledger->added < ledger->room ? (size_t)ledger->added : ledger->room, found = 0;
+	for (size_t i = 1; i <= have && found < room; i++) {
+		const struct ledger_entry *entry = &ledger->entry[(ledger->next + ledger->room - i) % ledger->room];
+		if (entry->port == port)
+			out[found++] = *entry;
+	}
+	return found;
+}
+
+const char *transport_text(enum transport transport)
+{
+	return transport == TRANSPORT_TCP ? "tcp" : "udp";
+}
+
+const char *loan_outcome_text(enum loan_outcome outcome)
+{
+	static const char *const words[LOAN_OUTCOMES] = {"lent", "reply", "timeout", "mismatch", "error", "canceled"};
+	return outcome < LOAN_OUTCOMES ? words[outcome] : "?";
+}

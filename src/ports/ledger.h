@@ -1,0 +1,55 @@
+/* The ledger: the last loans that ended, in a fixed ring. This is how `berth port 60054` can say what a port did.
+ *
+ *	struct ledger *ledger = ledger_new(65536);
+ *	ledger_add(ledger, &entry);
+ *	size_t found = ledger_find(ledger, 60054, entries, 20);      newest first
+ *
+ * One for each worker, written by it alone; others ask the worker. A loan that has not ended is not here: its port is
+ * a secret. The tag is opaque to this room. Never suspends. */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/addr.h"
+
+enum { LOAN_TAG = 96 };
+
+enum transport { TRANSPORT_UDP, TRANSPORT_TCP };
+
+enum loan_outcome {
+	LOAN_LENT, /* not ended */
+	LOAN_REPLY,
+	LOAN_TIMEOUT,
+	LOAN_MISMATCH,
+	LOAN_ERROR,
+	LOAN_CANCELED,
+	LOAN_OUTCOMES,
+};
+
+/* What the lender wants to remember; meaning and form are the lender's. */
+struct loan_tag {
+	uint8_t len;
+	uint8_t bytes[LOAN_TAG];
+};
+
+struct ledger_entry {
+	struct addr server;
+	uint64_t begin_us; /* wall clock */
+	uint32_t took_us;
+	uint16_t port;
+	uint8_t transport; /* enum transport */
+	uint8_t outcome;   /* enum loan_outcome */
+	struct loan_tag tag;
+};
+
+struct ledger;
+
+struct ledger *ledger_new(size_t room);
+void ledger_free(struct ledger *ledger);
+void ledger_add(struct ledger *ledger, const struct ledger_entry *entry);
+/* Copies up to `room` entries of the port, newest first; returns how many. */
+size_t ledger_find(const struct ledger *ledger, uint16_t port, struct ledger_entry *out, size_t room);
+
+const char *transport_text(enum transport transport);
+const char *loan_outcome_text(enum loan_outcome outcome);

@@ -1,0 +1,19 @@
+/* The system calls that tie a socket to a port and a server, and let go again. For ports/ only.
+ *
+ * Re-mooring: a socket whose port the kernel chose gives it back on connect(AF_UNSPEC), one bound by bind() keeps it.
+ * So the kernel is made to choose: IP_LOCAL_PORT_RANGE [p,p], then connect. It costs half of a fresh socket. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/addr.h"
+
+/* A nonblocking socket as the pool wants it (PMTUDISC_OMIT, V6ONLY, never SO_REUSEADDR), or -1 with errno. */
+int moor_open(int family, bool tcp);
+/* Asks for exactly this port at the next connect. 0, or -1 with errno. */
+int moor_set_port(int fd, uint16_t port);
+/* Binds the port explicitly, on the wildcard address. 0, or -1 with errno. */
+int moor_bind(int fd, int family, uint16_t port);
+/* Lets go of server and, if the kernel chose it, port; throws away what was queued. */
+void moor_release(int fd);

@@ -1,0 +1,70 @@
+/* The pool: sockets that hold no port while idle, lent for one exchange each, on a port drawn for it alone.
+ *
+ *	struct loan *loan;
+ *	int ret = pool_lend(pool, &server, TRANSPORT_UDP, &tag, &loan);
+ *	if (ret == 0) {
+ *		send(loan->fd, ...);                          connected: only the server's datagrams arrive
+ *		pool_return(pool, loan, LOAN_REPLY);          the port is free again, the loan is in the ledger
+ *	}
+ *
+ * Where the kernel can (Linux 6.3, port inside ip_local_port_range) an idle socket is re-moored to the port; elsewhere a
+ * fresh socket is bound to it and closed afterwards, as always for TCP. The pool knows no DNS: the tag is opaque.
+ *
+ * Ownership: a loan belongs to the pool and is the borrower's until pool_return. `loan->user` is user_size zeroed bytes
+ * that stay with the slot for its life; `watched` is the borrower's note that the descriptor is known to its event
+ * loop, which the pool clears when it closes the descriptor.
+ * Thread: a pool is one worker's; the port space behind it is shared by all. Never suspends. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/addr.h"
+#include "base/list.h"
+#include "ports/ledger.h"
+#include "ports/space.h"
+
+struct pool_conf {
+	struct port_space *space;
+	struct ledger *ledger;
+	unsigned size; /* sockets of this pool */
+	bool ipv4, ipv6;
+	size_t user_size;
+};
+
+struct loan {
+	int fd;
+	uint16_t port;
+	bool moored;  /* the socket goes back to the idle ones; else it is closed */
+	bool watched; /* the borrower's */
+	uint8_t transport;
+	struct addr server;
+	uint64_t begin_us;      /* monotonic */
+	uint64_t begin_wall_us; /* wall clock */
+	struct loan_tag tag;
+	struct link link; /* among the lent, or the idle of its family */
+	_Alignas(16) uint8_t user[];
+};
+
+struct pool_state {
+	unsigned size, idle, lent, grown;
+};
+
+struct pool;
+
+struct pool *pool_new(const struct pool_conf *conf);
+/* All loans must have been returned. */
+void pool_free(struct pool *pool);
+
+/* 0, or E_NOPORT (none left, or none to be had: counted by cause), E_UNREACH (no route to the server), E_SYSTEM. A TCP
+ * loan is bound, not yet connected. */
+int pool_lend(struct pool *pool, const struct addr *server, enum transport transport, const struct loan_tag *tag,
+	struct loan **out) __attribute__((warn_unused_result));
+void pool_return(struct pool *pool, struct loan *loan, enum loan_outcome outcome);
+
+void pool_state(const struct pool *pool, struct pool_state *out);
+/* The ports that the pool could re-moor now: inside the kernel's range. {0,0} when it cannot re-moor at all. */
+struct port_range pool_moorable(const struct pool *pool);
+/* Fills an entry with what is known of the port's loan now; false when the pool has not lent it. */
+bool pool_find_lent(const struct pool *pool, uint16_t port, struct ledger_entry *out);
