@@ -10,6 +10,9 @@
 #define IP_LOCAL_PORT_RANGE 51 /* Linux 6.3; older headers do not know it */
 #endif
 
+/* More datagrams than a default receive buffer holds: nothing new arrives once the socket has let go of its port. */
+enum { DRAIN_MAX = 4096 };
+
 /* Forged ICMP "fragmentation needed" must leave no trace that tells open ports from closed ones (SAD DNS 2.0). */
 static int set_omit(int fd, int family)
 {
@@ -58,6 +61,7 @@ void moor_release(int fd)
 	(void)connect(fd, &none, sizeof(none));
 	/* A datagram or an ICMP error that was queued would be delivered to the next loan. */
 	char byte;
-	while (recv(fd, &byte, sizeof(byte), MSG_DONTWAIT | MSG_TRUNC) >= 0 || (errno != EAGAIN && errno != EBADF))
-		continue;
+	for (int i = 0; i < DRAIN_MAX; i++)
+		if (recv(fd, &byte, sizeof(byte), MSG_DONTWAIT | MSG_TRUNC) < 0 && errno == EAGAIN)
+			break;
 }

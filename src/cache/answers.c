@@ -1,0 +1,257 @@
+/* Decides how a finished answer is kept and what is patched when it is given to another client. */
+#include "cache/answers.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/hash.h"
+#include "base/limits.h"
+#include "base/list.h"
+
+enum { FIRST_BUCKETS = 1024, HASH_SEED = 0xa45, KEY_DO = 1, KEY_CD = 2, MALLOC_OVERHEAD = 16 };
+
+struct answer_entry {
+	struct answer_entry *next;
+	struct link used;
+	uint64_t hash;
+	uint32_t stored_s, expire_s; /* wall clock */
+	int16_t ede;
+	uint8_t ede_len;
+	uint16_t key_len, ttl_count, len;
+	uint8_t *key, *wire; /* all in this block */
+	uint16_t *ttl_at;
+	char *ede_extra;
+};
+
+struct answers {
+	struct answer_entry **bucket;
+	size_t buckets, entries, bytes, limit;
+	struct link used;
+};
+
+static const uint8_t lower[256] = {
+#define L(x)  ((x) >= 'A' && (x) <= 'Z' ? (x) + 32 : (x))
+#define L4(x) L(x), L((x) + 1), L((x) + 2), L((x) + 3)
+#define L16(x) L4(x), L4((x) + 4), L4((x) + 8), L4((x) + 12)
+	L16(0), L16(16), L16(32), L16(48), L16(64), L16(80), L16(96), L16(112), L16(128), L16(144), L16(160), L16(176),
+	L16(192), L16(208), L16(224), L16(240)};
+
+/* Length bytes of labels are at most 63, below 'A': lowering all bytes of a name harms none of them. */
+static void make_key(struct answer_key *key, const uint8_t *name, size_t len, uint16_t type, uint16_t rclass,
+	unsigned flags)
+{
+	for (size_t i = 0; i < len; i++)
+		key->bytes[i] = lower[name[i]];
+	knot_wire_write_u16(key->bytes + len, type);
+	knot_wire_write_u16(key->bytes + len + 2, rclass);
+	key->bytes[len + 4] = (uint8_t)flags;
+	key->len = (uint16_t)(len + 5);
+	key->hash = hash_bytes(HASH_SEED, key->bytes, key->len);
+}
+
+void answer_key_of(struct answer_key *key, const struct query *query)
+{
+	make_key(key, query->raw_name, query->name_len, query->type, query->rclass,
+		(query->dnssec_ok ? KEY_DO : 0u) | (query->cd ? KEY_CD : 0u));
+}
+
+void answer_key_make(struct answer_key *key, const struct question *q, bool dnssec_ok, bool cd)
+{
+	make_key(key, q->name, name_len(q->name), q->type, q->rclass,
+		(dnssec_ok ? KEY_DO : 0u) | (cd ? KEY_CD : 0u));
+}
+
+struct answers *answers_new(size_t bytes)
+{
+	struct answers *cache = xzalloc(1, sizeof(*cache));
+	cache->limit = bytes;
+	cache->buckets = FIRST_BUCKETS;
+	cache->bucket = xzalloc(FIRST_BUCKETS, sizeof(*cache->bucket));
+	link_init(&cache->used);
+	return cache;
+}
+
+static size_t block_size(size_t key_len, size_t ttl_count, size_t len, size_t ede_len)
+{
+	return sizeof(struct answer_entry) + ttl_count * sizeof(uint16_t) + key_len + len + ede_len;
+}
+
+static size_t entry_cost(const struct answer_entry *entry)
+{
+	return block_size(entry->key_len, entry->ttl_count, entry->len, entry->ede_len) + MALLOC_OVERHEAD +
+		sizeof(entry);
+}
+
+static void drop(struct answers *cache, struct answer_entry **at)
+{
+	struct answer_entry *entry = *at;
+	*at = entry->next;
+	link_remove(&entry->used);
+	cache->entries--;
+	cache->bytes -= entry_cost(entry);
+	free(entry);
+}
+
+static struct answer_entry **find(const struct answers *cache, const struct answer_key *key)
+{
+	struct answer_entry **at = &cache->bucket[key->hash % cache->buckets];
+	for (; *at != NULL; at = &(*at)->next)
+		if ((*at)->hash == key->hash && (*at)->key_len == key->len &&
+			memcmp((*at)->key, key->bytes, key->len) == 0)
+			break;
+	return at;
+}
+
+static void drop_oldest(struct answers *cache)
+{
+	struct answer_entry *oldest = container_of(cache->used.next, struct answer_entry, used);
+	struct answer_entry **at = &cache->bucket[oldest->hash % cache->buckets];
+	while (*at != oldest)
+		at = &(*at)->next;
+	drop(cache, at);
+}
+
+void answers_free(struct answers *cache)
+{
+	while (!link_is_empty(&cache->used))
+		drop_oldest(cache);
+	free(cache->bucket);
+	free(cache);
+}
+
+static void grow(struct answers *cache)
+{
+	size_t old_count = cache->buckets;
+	struct answer_entry **old = cache->bucket;
+	cache->buckets *= 2;
+	cache->bucket = xzalloc(cache->buckets, sizeof(*cache->bucket));
+	for (size_t i = 0; i < old_count; i++) {
+		while (old[i] != NULL) {
+			struct answer_entry *entry = old[i];
+			old[i] = entry->next;
+			entry->next = cache->bucket[entry->hash % cache->buckets];
+			cache->bucket[entry->hash % cache->buckets] = entry;
+		}
+	}
+	free(old);
+}
+
+const struct answer_entry *answers_get(struct answers *cache, const struct answer_key *key, uint32_t now_s)
+{
+	struct answer_entry **at = find(cache, key), *entry = *at;
+	if (entry == NULL)
+		return NULL;
+	/* Stored "in the future" means that the clock was set back: not fresh either. */
+	if (now_s >= entry->expire_s || now_s < entry->stored_s) {
+		drop(cache, at);
+		return NULL;
+	}
+	link_remove(&entry->used);
+	link_append(&cache->used, &entry->used);
+	return entry;
+}
+
+static struct answer_entry *make_entry(const struct answer_key *key, const struct answer_wire *answer)
+{
+	size_t ede_len = answer->ede_extra != NULL ? strnlen(answer->ede_extra, 200) + 1 : 0;
+	struct answer_entry *entry = xalloc(block_size(key->len, answer->ttl_count, answer->len, ede_len));
+	*entry = (struct answer_entry){
+		.hash = key->hash,
+		.ede = (int16_t)answer->ede,
+		.ede_len = (uint8_t)ede_len,
+		.key_len = key->len,
+		.ttl_count = answer->ttl_count,
+		.len = (uint16_t)answer->len,
+	};
+	link_init(&entry->used);
+	entry->ttl_at = (uint16_t *)(entry + 1);
+	entry->key = (uint8_t *)(entry->ttl_at + answer->ttl_count);
+	entry->wire = entry->key + key->len;
+	memcpy(entry->key, key->bytes, key->len);
+	memcpy(entry->wire, answer->wire, answer->len);
+	if (answer->ttl_count > 0)
+		memcpy(entry->ttl_at, answer->ttl_at, answer->ttl_count * sizeof(uint16_t));
+	if (ede_len > 0) {
+		entry->ede_extra = (char *)entry->wire + answer->len;
+		memcpy(entry->ede_extra, answer->ede_extra, ede_len - 1);
+		entry->ede_extra[ede_len - 1] = '\0';
+	}
+	return entry;
+}
+
+void answers_put(struct answers *cache, const struct answer_key *key, const struct answer_wire *answer, uint32_t now_s)
+{
+	if (answer->ttl_s == 0)
+		return;
+	struct answer_entry **old = find(cache, key);
+	if (*old != NULL)
+		drop(cache, old);
+	struct answer_entry *entry = make_entry(key, answer);
+	size_t cost = entry_cost(entry);
+	if (cost > cache->limit) {
+		free(entry);
+		return;
+	}
+	while (cache->bytes + cost > cache->limit)
+		drop_oldest(cache);
+	entry->stored_s = now_s;
+	entry->expire_s = now_s + answer->ttl_s;
+	if (cache->entries >= cache->buckets)
+		grow(cache);
+	struct answer_entry **at = &cache->bucket[key->hash % cache->buckets];
+	entry->next = *at;
+	*at = entry;
+	link_append(&cache->used, &entry->used);
+	cache->entries++;
+	cache->bytes += cost;
+}
+
+/* The part that is the same for both: header, question, OPT, truncation. `out` holds the wire already if it fits. */
+static size_t finish(uint8_t *out, size_t room, size_t len, const struct query *query, int ede, const char *extra)
+{
+	size_t opt = query->edns ? MESSAGE_OPT : 0;
+	bool cut = len + opt > room;
+	if (cut) {
+		/* RFC 2181 9: nothing is better than a part that could be taken for the whole. */
+		len = query->question_end;
+		memset(out + 6, 0, 6);
+	}
+	knot_wire_set_id(out, query->id);
+	out[2] = (uint8_t)((out[2] & ~0x03) | (query->rd ? 0x01 : 0) | (cut ? 0x02 : 0));
+	out[3] = (uint8_t)((out[3] & ~0x10) | (query->cd ? 0x10 : 0));
+	if (!query->ad && !query->dnssec_ok)
+		out[3] &= (uint8_t)~0x20; /* AD only for those who said that they understand it: RFC 6840 5.8 */
+	memcpy(out + MESSAGE_HEADER, query->raw_name, query->name_len);
+	if (query->edns) {
+		size_t opt_len = opt_write(
+			out + len, room - len, LIMIT_UDP_PAYLOAD, query->dnssec_ok, 0, ede, extra);
+		knot_wire_set_arcount(out, (uint16_t)(knot_wire_get_arcount(out) + 1));
+		len += opt_len;
+	}
+	return len;
+}
+
+static size_t copy_size(size_t len, size_t room, const struct query *query)
+{
+	return len + (query->edns ? MESSAGE_OPT : 0) > room ? query->question_end : len;
+}
+
+size_t answer_fill(uint8_t *out, size_t room, const struct answer_entry *entry, const struct query *query,
+	uint32_t now_s)
+{
+	size_t copy = copy_size(entry->len, room, query);
+	memcpy(out, entry->wire, copy);
+	uint32_t age_s = now_s - entry->stored_s;
+	for (uint16_t i = 0; i < entry->ttl_count && copy == entry->len; i++) {
+		uint8_t *ttl = out + entry->ttl_at[i];
+		knot_wire_write_u32(ttl, knot_wire_read_u32(ttl) - age_s);
+	}
+	return finish(out, room, entry->len, query, entry->ede, entry->ede_extra);
+}
+
+size_t answer_fill_wire(uint8_t *out, size_t room, const struct answer_wire *answer, const struct query *query)
+{
+	memcpy(out, answer->wire, copy_size(answer->len, room, query));
+	return finish(out, room, answer->len, query, answer->ede, answer->ede_extra);
+}

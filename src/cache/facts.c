@@ -1,0 +1,120 @@
+/* Decides how experience with a server is smoothed and how long it counts. */
+#include "cache/facts.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/clock.h"
+#include "base/hash.h"
+#include "base/limits.h"
+
+enum { SETS = 8192, WAYS = 4, LOCKS = 64, HASH_SEED = 0xfac7 };
+
+struct slot {
+	struct addr addr;
+	uint64_t touched_us; /* 0: empty */
+	struct facts facts;
+};
+
+struct facts_table {
+	pthread_mutex_t lock[LOCKS]; /* lock i guards the sets with index % LOCKS == i */
+	struct slot slot[SETS][WAYS];
+};
+
+struct facts_table *facts_new(void)
+{
+	struct facts_table *table = xzalloc(1, sizeof(*table));
+	for (int i = 0; i < LOCKS; i++)
+		pthread_mutex_init(&table->lock[i], NULL);
+	return table;
+}
+
+void facts_free(struct facts_table *table)
+{
+	for (int i = 0; i < LOCKS; i++)
+		pthread_mutex_destroy(&table->lock[i]);
+	free(table);
+}
+
+static unsigned set_of(const struct addr *addr)
+{
+	size_t len;
+	const uint8_t *bytes = addr_bytes(addr, &len);
+	return (unsigned)(hash_bytes(HASH_SEED + addr_port(addr), bytes, len) % SETS);
+}
+
+/* The address's slot; with `make` the oldest of its set is given up for it. NULL when it is not known. */
+static struct slot *find_locked(struct facts_table *table, unsigned set, const struct addr *addr, bool make)
+{
+	struct slot *oldest = &table->slot[set][0];
+	uint64_t now_us = clock_mono_us();
+	for (int i = 0; i < WAYS; i++) {
+		struct slot *slot = &table->slot[set][i];
+		bool known = slot->touched_us != 0 && addr_equal(&slot->addr, addr);
+		if (known && now_us - slot->touched_us < LIMIT_FACTS_S * 1000000ull)
+			return slot;
+		if (known || slot->touched_us < oldest->touched_us)
+			oldest = slot;
+		if (known)
+			break;
+	}
+	if (!make)
+		return NULL;
+	*oldest = (struct slot){.addr = *addr, .touched_us = now_us};
+	return oldest;
+}
+
+void facts_get(struct facts_table *table, const struct addr *addr, struct facts *out)
+{
+	unsigned set = set_of(addr);
+	pthread_mutex_lock(&table->lock[set % LOCKS]);
+	const struct slot *slot = find_locked(table, set, addr, false);
+	*out = slot != NULL ? slot->facts : (struct facts){0};
+	pthread_mutex_unlock(&table->lock[set % LOCKS]);
+}
+
+static void smooth(struct facts *facts, uint32_t rtt_us)
+{
+	if (facts->srtt_us == 0) {
+		facts->srtt_us = rtt_us > 0 ? rtt_us : 1;
+		facts->rttvar_us = rtt_us / 2;
+		return;
+	}
+	uint32_t off = facts->srtt_us > rtt_us ? facts->srtt_us - rtt_us : rtt_us - facts->srtt_us;
+	facts->rttvar_us += off / 4 - facts->rttvar_us / 4;
+	facts->srtt_us += rtt_us / 8 - facts->srtt_us / 8;
+	if (facts->srtt_us == 0)
+		facts->srtt_us = 1;
+}
+
+void facts_note_reply(struct facts_table *table, const struct addr *addr, uint32_t rtt_us)
+{
+	unsigned set = set_of(addr);
+	pthread_mutex_lock(&table->lock[set % LOCKS]);
+	struct slot *slot = find_locked(table, set, addr, true);
+	smooth(&slot->facts, rtt_us);
+	slot->facts.silences = 0;
+	slot->touched_us = clock_mono_us();
+	pthread_mutex_unlock(&table->lock[set % LOCKS]);
+}
+
+void facts_note_silence(struct facts_table *table, const struct addr *addr)
+{
+	unsigned set = set_of(addr);
+	pthread_mutex_lock(&table->lock[set % LOCKS]);
+	struct slot *slot = find_locked(table, set, addr, true);
+	if (slot->facts.silences < UINT16_MAX)
+		slot->facts.silences++;
+	slot->facts.silent_us = slot->touched_us = clock_mono_us();
+	pthread_mutex_unlock(&table->lock[set % LOCKS]);
+}
+
+void facts_note_no_edns(struct facts_table *table, const struct addr *addr)
+{
+	unsigned set = set_of(addr);
+	pthread_mutex_lock(&table->lock[set % LOCKS]);
+	find_locked(table, set, addr, true)->facts.no_edns = true;
+	pthread_mutex_unlock(&table->lock[set % LOCKS]);
+}

@@ -1,0 +1,322 @@
+/* Decides how rrsets are packed, found, aged and thrown out. One hash table in shards, each with its lock and its list
+ * by last use. (The speed issue replaces locks by RCU behind the same header.) */
+#include "cache/rrcache.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/hash.h"
+#include "base/limits.h"
+#include "base/list.h"
+
+enum { SHARDS = 64, FIRST_BUCKETS = 256, HASH_SEED = 0x7272, MALLOC_OVERHEAD = 16 };
+
+struct entry {
+	struct entry *next; /* in the bucket */
+	struct link used;   /* in the shard, least recently used first */
+	uint64_t hash;
+	uint32_t stored_s, expire_s; /* wall clock */
+	uint32_t size;               /* of `bytes`: the name, then packed rrsets */
+	uint16_t type;
+	uint16_t count;
+	uint8_t kind, rank, name_len;
+	uint8_t bytes[];
+};
+
+struct shard {
+	pthread_mutex_t lock;
+	struct entry **bucket;
+	size_t buckets, entries, bytes;
+	struct link used;
+};
+
+struct rrcache {
+	_Atomic size_t shard_bytes;
+	_Atomic uint32_t ttl_min_s, ttl_max_s;
+	struct shard shard[SHARDS];
+};
+
+/* How an rrset is laid out in an entry; owner, data and signatures follow. */
+struct packed {
+	uint32_t ttl_s, data_size, sigs_size;
+	uint16_t type, rclass, data_count, sigs_count;
+	uint8_t owner_len;
+};
+
+/* --- packing --- */
+
+static size_t packed_size(const struct rrset *set)
+{
+	return sizeof(struct packed) + name_len(set->owner) + set->data.size + set->sigs.size;
+}
+
+static uint8_t *append(uint8_t *at, const void *data, size_t len)
+{
+	if (len > 0)
+		memcpy(at, data, len);
+	return at + len;
+}
+
+static uint8_t *pack(uint8_t *at, const struct rrset *set)
+{
+	struct packed head = {
+		.ttl_s = set->ttl_s,
+		.data_size = set->data.size,
+		.sigs_size = set->sigs.size,
+		.type = set->type,
+		.rclass = set->rclass,
+		.data_count = set->data.count,
+		.sigs_count = set->sigs.count,
+		.owner_len = (uint8_t)name_len(set->owner),
+	};
+	at = append(at, &head, sizeof(head));
+	at = append(at, set->owner, head.owner_len);
+	at = append(at, set->data.rdata, set->data.size);
+	return append(at, set->sigs.rdata, set->sigs.size);
+}
+
+static const uint8_t *unpack(struct arena *arena, const uint8_t *at, uint32_t ttl_left_s, struct rrset **out)
+{
+	struct packed head;
+	memcpy(&head, at, sizeof(head));
+	at += sizeof(head);
+	struct rrset *set = arena_zalloc(arena, sizeof(*set));
+	set->type = head.type;
+	set->rclass = head.rclass;
+	set->ttl_s = head.ttl_s < ttl_left_s ? head.ttl_s : ttl_left_s;
+	set->owner = arena_copy(arena, at, head.owner_len);
+	at += head.owner_len;
+	set->data = (knot_rdataset_t){.count = head.data_count, .size = head.data_size};
+	set->data.rdata = arena_copy(arena, at, head.data_size);
+	at += head.data_size;
+	set->sigs = (knot_rdataset_t){.count = head.sigs_count, .size = head.sigs_size};
+	if (head.sigs_count > 0)
+		set->sigs.rdata = arena_copy(arena, at, head.sigs_size);
+	*out = set;
+	return at + head.sigs_size;
+}
+
+/* --- the table --- */
+
+static uint64_t hash_key(const uint8_t *name, size_t len, uint16_t type)
+{
+	return hash_bytes(HASH_SEED + ((uint64_t)type << 32), name, len);
+}
+
+static struct shard *shard_of(struct rrcache *cache, uint64_t hash)
+{
+	return &cache->shard[hash % SHARDS];
+}
+
+static struct entry **bucket_of(const struct shard *shard, uint64_t hash)
+{
+	return &shard->bucket[hash / SHARDS % shard->buckets];
+}
+
+static size_t entry_cost(const struct entry *entry)
+{
+	return sizeof(*entry) + entry->size + MALLOC_OVERHEAD + sizeof(struct entry *);
+}
+
+static struct entry **find(const struct shard *shard, uint64_t hash, const uint8_t *name, size_t len, uint16_t type)
+{
+	struct entry **at = bucket_of(shard, hash);
+	for (; *at != NULL; at = &(*at)->next) {
+		const struct entry *entry = *at;
+		if (entry->hash == hash && entry->type == type && entry->name_len == len &&
+			memcmp(entry->bytes, name, len) == 0)
+			break;
+	}
+	return at;
+}
+
+static void drop(struct shard *shard, struct entry **at)
+{
+	struct entry *entry = *at;
+	*at = entry->next;
+	link_remove(&entry->used);
+	shard->entries--;
+	shard->bytes -= entry_cost(entry);
+	free(entry);
+}
+
+static void drop_oldest(struct shard *shard)
+{
+	struct entry *oldest = container_of(shard->used.next, struct entry, used);
+	struct entry **at = bucket_of(shard, oldest->hash);
+	while (*at != oldest)
+		at = &(*at)->next;
+	drop(shard, at);
+}
+
+static void grow(struct shard *shard)
+{
+	size_t old_count = shard->buckets;
+	struct entry **old = shard->bucket;
+	shard->buckets *= 2;
+	shard->bucket = xzalloc(shard->buckets, sizeof(*shard->bucket));
+	for (size_t i = 0; i < old_count; i++) {
+		while (old[i] != NULL) {
+			struct entry *entry = old[i];
+			old[i] = entry->next;
+			struct entry **at = bucket_of(shard, entry->hash);
+			entry->next = *at;
+			*at = entry;
+		}
+	}
+	free(old);
+}
+
+static void insert(struct shard *shard, struct entry *entry)
+{
+	if (shard->entries >= shard->buckets)
+		grow(shard);
+	struct entry **at = bucket_of(shard, entry->hash);
+	entry->next = *at;
+	*at = entry;
+	link_append(&shard->used, &entry->used);
+	shard->entries++;
+	shard->bytes += entry_cost(entry);
+}
+
+/* --- what the house calls --- */
+
+void rrcache_configure(struct rrcache *cache, const struct rrcache_conf *conf)
+{
+	cache->shard_bytes = conf->bytes / SHARDS;
+	cache->ttl_min_s = conf->ttl_min_s;
+	cache->ttl_max_s = conf->ttl_max_s;
+}
+
+struct rrcache *rrcache_new(const struct rrcache_conf *conf)
+{
+	struct rrcache *cache = xzalloc(1, sizeof(*cache));
+	rrcache_configure(cache, conf);
+	for (int i = 0; i < SHARDS; i++) {
+		struct shard *shard = &cache->shard[i];
+		pthread_mutex_init(&shard->lock, NULL);
+		link_init(&shard->used);
+		shard->buckets = FIRST_BUCKETS;
+		shard->bucket = xzalloc(FIRST_BUCKETS, sizeof(*shard->bucket));
+	}
+	return cache;
+}
+
+void rrcache_free(struct rrcache *cache)
+{
+	for (int i = 0; i < SHARDS; i++) {
+		struct shard *shard = &cache->shard[i];
+		while (!link_is_empty(&shard->used))
+			drop_oldest(shard);
+		free(shard->bucket);
+		pthread_mutex_destroy(&shard->lock);
+	}
+	free(cache);
+}
+
+static void copy_out(struct arena *arena, const struct entry *entry, uint32_t now_s, struct cached *out)
+{
+	*out = (struct cached){
+		.kind = (enum cache_kind)entry->kind,
+		.rank = (enum rank)entry->rank,
+		.age_s = now_s - entry->stored_s,
+		.count = entry->count,
+		.set = arena_alloc(arena, entry->count * sizeof(*out->set)),
+	};
+	const uint8_t *at = entry->bytes + entry->name_len;
+	for (uint16_t i = 0; i < entry->count; i++)
+		at = unpack(arena, at, entry->expire_s - now_s, &out->set[i]);
+}
+
+/* A clock that was set back must not make entries eternal: what was stored "in the future" has expired. */
+static bool is_fresh(const struct entry *entry, uint32_t now_s)
+{
+	return now_s < entry->expire_s && now_s >= entry->stored_s;
+}
+
+int rrcache_get(struct rrcache *cache, struct arena *arena, const uint8_t *name, uint16_t type, enum rank least,
+	struct cached *out)
+{
+	size_t len = name_len(name);
+	uint64_t hash = hash_key(name, len, type);
+	struct shard *shard = shard_of(cache, hash);
+	uint32_t now_s = clock_wall_s();
+	int ret = E_NOENT;
+	pthread_mutex_lock(&shard->lock);
+	struct entry **at = find(shard, hash, name, len, type), *entry = *at;
+	if (entry != NULL && !is_fresh(entry, now_s)) {
+		drop(shard, at);
+	} else if (entry != NULL && (enum rank)entry->rank >= least) {
+		link_remove(&entry->used);
+		link_append(&shard->used, &entry->used);
+		copy_out(arena, entry, now_s, out);
+		ret = 0;
+	}
+	pthread_mutex_unlock(&shard->lock);
+	return ret;
+}
+
+static struct entry *make_entry(const uint8_t *name, const struct rrset *const sets[], uint16_t count)
+{
+	size_t len = name_len(name), size = len;
+	for (uint16_t i = 0; i < count; i++)
+		size += packed_size(sets[i]);
+	struct entry *entry = xalloc(sizeof(*entry) + size);
+	*entry = (struct entry){.size = (uint32_t)size, .count = count, .name_len = (uint8_t)len};
+	link_init(&entry->used);
+	uint8_t *at = append(entry->bytes, name, len);
+	for (uint16_t i = 0; i < count; i++)
+		at = pack(at, sets[i]);
+	return entry;
+}
+
+void rrcache_put(struct rrcache *cache, const uint8_t *name, uint16_t type, enum cache_kind kind, enum rank rank,
+	uint32_t ttl_s, const struct rrset *const sets[], uint16_t count)
+{
+	ttl_s = ttl_s < cache->ttl_min_s ? cache->ttl_min_s : ttl_s;
+	ttl_s = ttl_s > cache->ttl_max_s ? cache->ttl_max_s : ttl_s;
+	if (ttl_s == 0)
+		return;
+	struct entry *entry = make_entry(name, sets, count);
+	entry->hash = hash_key(name, entry->name_len, type);
+	entry->type = type;
+	entry->kind = (uint8_t)kind;
+	entry->rank = (uint8_t)rank;
+	entry->stored_s = clock_wall_s();
+	entry->expire_s = entry->stored_s + ttl_s;
+	struct shard *shard = shard_of(cache, entry->hash);
+	size_t limit = cache->shard_bytes;
+	if (entry_cost(entry) > limit) {
+		free(entry);
+		return;
+	}
+	pthread_mutex_lock(&shard->lock);
+	struct entry **old = find(shard, entry->hash, name, entry->name_len, type);
+	bool keep_old = *old != NULL && is_fresh(*old, entry->stored_s) && (*old)->rank > entry->rank;
+	if (!keep_old) {
+		if (*old != NULL)
+			drop(shard, old);
+		while (shard->bytes + entry_cost(entry) > limit && !link_is_empty(&shard->used))
+			drop_oldest(shard);
+		insert(shard, entry);
+	}
+	pthread_mutex_unlock(&shard->lock);
+	if (keep_old)
+		free(entry);
+}
+
+void rrcache_state(struct rrcache *cache, struct rrcache_state *out)
+{
+	*out = (struct rrcache_state){.limit = cache->shard_bytes * SHARDS};
+	for (int i = 0; i < SHARDS; i++) {
+		struct shard *shard = &cache->shard[i];
+		pthread_mutex_lock(&shard->lock);
+		out->entries += shard->entries;
+		out->bytes += shard->bytes + shard->buckets * sizeof(*shard->bucket);
+		pthread_mutex_unlock(&shard->lock);
+	}
+}

@@ -1,0 +1,40 @@
+/* Decides how much of everything one client request may use. */
+#include "resolve/budget.h"
+
+#include "base/error.h"
+#include "base/limits.h"
+
+void budget_init(struct budget *budget, uint64_t now_us)
+{
+	*budget = (struct budget){
+		.deadline_us = now_us + LIMIT_DEADLINE_MS * 1000ull,
+		.left = {[BUDGET_QUESTION] = LIMIT_QUESTIONS,
+			[BUDGET_REFERRAL] = LIMIT_REFERRALS,
+			[BUDGET_ALIAS] = LIMIT_ALIASES,
+			[BUDGET_SERVER_LOOKUP] = LIMIT_SERVER_LOOKUPS},
+		.spent = BUDGET_LINES,
+	};
+}
+
+int budget_take(struct budget *budget, enum budget_line line, uint64_t now_us)
+{
+	if (now_us >= budget->deadline_us)
+		return E_TIMEOUT;
+	if (budget->left[line] == 0) {
+		budget->spent = line;
+		return E_BUDGET;
+	}
+	budget->left[line]--;
+	return 0;
+}
+
+const char *budget_line_text(enum budget_line line)
+{
+	switch (line) {
+	case BUDGET_QUESTION: return "questions to servers";
+	case BUDGET_REFERRAL: return "referrals";
+	case BUDGET_ALIAS: return "aliases";
+	case BUDGET_SERVER_LOOKUP: return "look-ups of server addresses";
+	default: return "nothing";
+	}
+}

@@ -1,0 +1,140 @@
+/* Decides from which delegation resolution goes on, and which addresses of its servers may be asked. */
+#include "resolve/cut.h"
+
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/counters.h"
+#include "base/random.h"
+
+static bool may_ask(const struct request *rq, const struct addr *addr)
+{
+	if (addr_is_v6(addr) ? !rq->options.ipv6 : !rq->options.ipv4)
+		return false;
+	if (addr_is_loopback(addr))
+		return rq->options.query_loopback;
+	return !addr_is_bogus(addr);
+}
+
+static void add_address(struct cut *cut, const struct request *rq, const struct addr *addr)
+{
+	if (cut->addresses >= LIMIT_CUT_ADDRESSES || !may_ask(rq, addr))
+		return;
+	for (unsigned i = 0; i < cut->addresses; i++)
+		if (addr_equal(&cut->address[i].addr, addr))
+			return;
+	cut->address[cut->addresses++] = (struct cut_address){.addr = *addr};
+}
+
+void cut_add_addresses(struct cut *cut, const struct request *rq, const struct rrset *set)
+{
+	size_t want = set->type == KNOT_RRTYPE_AAAA ? 16 : 4;
+	for (uint16_t i = 0; i < set->data.count; i++) {
+		const knot_rdata_t *rdata = rrset_rdata(set, i);
+		if (rdata->len != want)
+			continue;
+		struct addr addr = addr_of_bytes(rdata->data, want, 53);
+		add_address(cut, rq, &addr);
+	}
+}
+
+static void add_server(struct cut *cut, const uint8_t *name)
+{
+	if (cut->servers < LIMIT_CUT_SERVERS)
+		cut->server[cut->servers++] = (struct cut_server){.name = name};
+}
+
+/* Takes the NS rrset's names. Of a huge set a random part is taken, so that no server is left out for ever. */
+static void add_servers(struct cut *cut, struct request *rq, const struct rrset *ns)
+{
+	unsigned count = ns->data.count, first = count > LIMIT_CUT_SERVERS ? random_below(count) : 0;
+	for (unsigned i = 0; i < count && cut->servers < LIMIT_CUT_SERVERS; i++) {
+		const uint8_t *name = rrset_target(&rq->arena, ns, (uint16_t)((first + i) % count));
+		if (name != NULL)
+			add_server(cut, name);
+	}
+}
+
+static bool add_cached(struct cut *cut, struct request *rq, const uint8_t *name, uint16_t type)
+{
+	struct cached found;
+	if (rrcache_get(rq->resolver->conf.rrcache, &rq->arena, name, type, RANK_GLUE, &found) != 0)
+		return false;
+	if (found.kind == CACHE_POSITIVE)
+		cut_add_addresses(cut, rq, found.set[0]);
+	return true;
+}
+
+/* Addresses that the cache knows. A server with any is not looked up until those have failed. */
+static void add_cached_addresses(struct cut *cut, struct request *rq)
+{
+	for (unsigned i = 0; i < cut->servers; i++) {
+		unsigned before = cut->addresses;
+		if (rq->options.ipv4)
+			add_cached(cut, rq, cut->server[i].name, KNOT_RRTYPE_A);
+		if (rq->options.ipv6)
+			add_cached(cut, rq, cut->server[i].name, KNOT_RRTYPE_AAAA);
+		cut->server[i].looked_up |= cut->addresses > before;
+	}
+}
+
+void cut_from_hints(struct cut *cut, const struct request *rq)
+{
+	const struct hints *hints = &rq->resolver->conf.hints;
+	*cut = (struct cut){.zone = (const uint8_t *)""};
+	for (size_t i = 0; i < hints->count; i++)
+		add_address(cut, rq, &hints->hint[i].addr);
+}
+
+static bool try_cached(struct cut *cut, struct request *rq, const uint8_t *zone)
+{
+	struct cached found;
+	if (rrcache_get(rq->resolver->conf.rrcache, &rq->arena, zone, CACHE_TYPE_CUT, RANK_REFERRAL, &found) != 0)
+		return false;
+	*cut = (struct cut){.zone = zone};
+	add_servers(cut, rq, found.set[0]);
+	add_cached_addresses(cut, rq);
+	return cut->servers > 0;
+}
+
+void cut_closest(struct cut *cut, struct request *rq, const struct question *q)
+{
+	const uint8_t *zone = q->name;
+	if (q->type == KNOT_RRTYPE_DS && !name_is_root(zone))
+		zone = name_parent(zone);
+	for (; zone != NULL && !rq->fresh; zone = name_parent(zone))
+		if (try_cached(cut, rq, zone))
+			return;
+	cut_from_hints(cut, rq);
+}
+
+/* Glue counts only where the zone that was asked could know it: inside its own bailiwick (RFC 5452 6). */
+static void take_glue(struct cut *child, struct request *rq, const struct message *reply, const uint8_t *parent,
+	struct cut_server *server, uint16_t type)
+{
+	const struct rrset *glue = message_find(reply, SECTION_ADDITIONAL, server->name, type);
+	if (glue == NULL)
+		return;
+	if (!name_is_within(server->name, parent)) {
+		counters_add(COUNT_UPSTREAM_SCRUBBED, glue->data.count);
+		return;
+	}
+	unsigned before = child->addresses;
+	cut_add_addresses(child, rq, glue);
+	server->looked_up |= child->addresses > before;
+	rrcache_put(rq->resolver->conf.rrcache, glue->owner, type, CACHE_POSITIVE, RANK_GLUE, glue->ttl_s, &glue, 1);
+}
+
+void cut_descend(struct cut *cut, struct request *rq, const struct message *reply, const struct rrset *ns)
+{
+	const uint8_t *parent = cut->zone;
+	*cut = (struct cut){.zone = ns->owner};
+	add_servers(cut, rq, ns);
+	for (unsigned i = 0; i < cut->servers; i++) {
+		take_glue(cut, rq, reply, parent, &cut->server[i], KNOT_RRTYPE_A);
+		take_glue(cut, rq, reply, parent, &cut->server[i], KNOT_RRTYPE_AAAA);
+	}
+	rrcache_put(rq->resolver->conf.rrcache, ns->owner, CACHE_TYPE_CUT, CACHE_POSITIVE, RANK_REFERRAL, ns->ttl_s, &ns, 1);
+	if (!rq->fresh)
+		add_cached_addresses(cut, rq);
+}

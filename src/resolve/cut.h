@@ -1,0 +1,48 @@
+/* A zone cut while it is being asked: the zone, its name servers, the addresses known of them. For resolve/ only.
+ *
+ *	struct cut cut;
+ *	cut_closest(&cut, rq, q);                        from the cache, or the root's hints
+ *	cut_from_referral(&cut, rq, &reply, child_ns);   one step down
+ *
+ * Copies in the request's arena: a cut outlives any change of the cache. Thread: the request's. Never suspends. */
+#pragma once
+
+#include "resolve/request.h"
+
+#include "base/limits.h"
+
+struct cut_server {
+	const uint8_t *name;
+	bool looked_up; /* its addresses have been looked for, with or without success */
+};
+
+struct cut_address {
+	struct addr addr;
+	uint8_t tries;
+	bool dropped; /* not asked again for this question */
+	bool no_edns;
+};
+
+struct cut {
+	const uint8_t *zone;
+	struct cut_server server[LIMIT_CUT_SERVERS];
+	unsigned servers;
+	struct cut_address address[LIMIT_CUT_ADDRESSES];
+	unsigned addresses;
+};
+
+/* The closest enclosing delegation that is known. For DS the search begins above the name: the parent answers
+ * (RFC 4035 3.1.4.1). */
+void cut_closest(struct cut *cut, struct request *rq, const struct question *q);
+/* The root as the hints give it. */
+void cut_from_hints(struct cut *cut, const struct request *rq);
+/* The child zone named by the NS rrset `ns` of a reply from `cut->zone`'s servers, with the reply's glue that lies in
+ * that zone's bailiwick; stores the delegation in the cache. */
+void cut_descend(struct cut *cut, struct request *rq, const struct message *reply, const struct rrset *ns);
+/* Whether the cut is the root as the hints give it: nothing better is known yet. */
+static inline bool cut_is_hints(const struct cut *cut)
+{
+	return name_is_root(cut->zone) && cut->servers == 0;
+}
+/* Adds the addresses of a server's A or AAAA rrset, as far as they may be asked. */
+void cut_add_addresses(struct cut *cut, const struct request *rq, const struct rrset *set);

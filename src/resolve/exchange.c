@@ -1,0 +1,332 @@
+/* Decides what counts as the reply to a question, and when a question goes over TCP. */
+#include "resolve/exchange.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "base/clock.h"
+#include "base/counters.h"
+#include "base/error.h"
+#include "base/limits.h"
+#include "base/random.h"
+#include "net/fiber.h"
+#include "net/tcp.h"
+
+enum { RECEIVE_MAX = 4096 };
+
+/* Lies in a loan's user bytes for as long as the slot lives: its descriptor stays in epoll between loans. */
+struct mooring {
+	struct watch watch;
+	struct fiber *fiber; /* NULL while idle */
+};
+
+/* One try: what was sent and what came back. */
+struct attempt {
+	struct request *rq;
+	const struct exchange *ex;
+	struct loan *loan;
+	uint16_t id;
+	uint16_t port; /* for the story, told afterwards */
+	uint64_t sent_us;
+	const uint8_t *wire;
+	size_t len;
+	uint32_t rtt_us;
+};
+
+/* --- the tag of a loan: type, then the name --- */
+
+static struct loan_tag make_tag(const struct question *q)
+{
+	struct loan_tag tag = {0};
+	size_t len = name_len(q->name);
+	knot_wire_write_u16(tag.bytes, q->type);
+	/* A name that is too long is kept from its end: whole labels, so that it still is a name. */
+	const uint8_t *name = q->name;
+	while (len > LOAN_TAG - 2) {
+		len -= 1u + name[0];
+		name += 1 + name[0];
+	}
+	memcpy(tag.bytes + 2, name, len);
+	tag.len = (uint8_t)(2 + len);
+	return tag;
+}
+
+const char *loan_tag_text(const struct loan_tag *tag, char *out, size_t size)
+{
+	if (tag->len < 3) {
+		snprintf(out, size, "?");
+		return out;
+	}
+	struct question q = {.name = tag->bytes + 2, .type = knot_wire_read_u16(tag->bytes)};
+	return question_text(&q, out, size);
+}
+
+/* --- UDP --- */
+
+static void on_datagram(struct watch *watch, uint32_t events)
+{
+	(void)events;
+	struct mooring *mooring = container_of(watch, struct mooring, watch);
+	if (mooring->fiber != NULL) {
+		fiber_wake(mooring->fiber, 0);
+		return;
+	}
+	char byte; /* nobody waits: whatever it is, it must not wake us again */
+	(void)!recv(watch->fd, &byte, sizeof(byte), MSG_DONTWAIT | MSG_TRUNC);
+}
+
+static int watch_loan(struct attempt *at)
+{
+	struct mooring *mooring = (struct mooring *)(void *)at->loan->user;
+	mooring->fiber = fiber_self();
+	if (at->loan->watched)
+		return 0;
+	mooring->watch = (struct watch){.fd = at->loan->fd, .on_ready = on_datagram};
+	int ret = loop_watch(at->rq->resolver->conf.loop, &mooring->watch, EPOLLIN);
+	at->loan->watched = ret == 0;
+	return ret;
+}
+
+static void end_loan(struct attempt *at, enum loan_outcome outcome)
+{
+	struct mooring *mooring = (struct mooring *)(void *)at->loan->user;
+	mooring->fiber = NULL;
+	pool_return(at->rq->resolver->conf.pool, at->loan, outcome);
+	at->loan = NULL;
+}
+
+static int send_question(struct attempt *at)
+{
+	const struct question *q = at->ex->question;
+	uint8_t wire[MESSAGE_QUERY_MAX];
+	size_t len = message_write_question(
+		wire, at->id, q->name, q->type, q->rclass, at->ex->edns ? LIMIT_UDP_PAYLOAD : 0, at->ex->edns, false, true);
+	at->sent_us = clock_mono_us();
+	if (send(at->loan->fd, wire, len, MSG_NOSIGNAL) != (ssize_t)len)
+		return error_of_errno(errno);
+	counters_add(COUNT_UPSTREAM_UDP, 1);
+	return 0;
+}
+
+/* Takes what has arrived. 0: the reply; E_MISMATCH; E_NOENT: nothing yet; else the socket's error. */
+static int receive(struct attempt *at)
+{
+	static _Thread_local uint8_t buffer[RECEIVE_MAX];
+	const struct question *q = at->ex->question;
+	ssize_t got = recv(at->loan->fd, buffer, sizeof(buffer), MSG_DONTWAIT | MSG_TRUNC);
+	if (got < 0)
+		return errno == EAGAIN || errno == EINTR ? E_NOENT : error_of_errno(errno);
+	if ((size_t)got > sizeof(buffer) ||
+		message_match(buffer, (size_t)got, at->id, q->name, q->type, q->rclass) != MATCH_YES)
+		return E_MISMATCH;
+	at->wire = arena_copy(&at->rq->arena, buffer, (size_t)got);
+	at->len = (size_t)got;
+	at->rtt_us = (uint32_t)(clock_mono_us() - at->sent_us);
+	return 0;
+}
+
+static int receive_await(struct attempt *at)
+{
+	uint64_t until_us = at->sent_us + at->ex->timeout_us;
+	if (until_us > at->rq->budget.deadline_us)
+		until_us = at->rq->budget.deadline_us;
+	for (;;) {
+		int ret = fiber_wait_await(until_us);
+		if (ret == 0)
+			ret = receive(at);
+		if (ret != E_NOENT)
+			return ret;
+	}
+}
+
+static enum loan_outcome loan_outcome_of(int ret)
+{
+	switch (ret) {
+	case 0: return LOAN_REPLY;
+	case E_TIMEOUT: return LOAN_TIMEOUT;
+	case E_MISMATCH: return LOAN_MISMATCH;
+	case E_CANCELED: return LOAN_CANCELED;
+	default: return LOAN_ERROR;
+	}
+}
+
+static int lend(struct attempt *at, enum transport transport)
+{
+	struct loan_tag tag = make_tag(at->ex->question);
+	int ret = pool_lend(at->rq->resolver->conf.pool, at->ex->server, transport, &tag, &at->loan);
+	if (ret == 0)
+		at->port = at->loan->port;
+	return ret;
+}
+
+static int try_udp_await(struct attempt *at)
+{
+	int ret = lend(at, TRANSPORT_UDP);
+	if (ret != 0)
+		return ret;
+	at->id = (uint16_t)random_below(65536);
+	ret = watch_loan(at);
+	if (ret == 0)
+		ret = send_question(at);
+	if (ret == 0)
+		ret = receive_await(at);
+	end_loan(at, loan_outcome_of(ret));
+	return ret;
+}
+
+/* --- TCP --- */
+
+static int talk_tcp_await(struct attempt *at, uint64_t deadline_us)
+{
+	const struct question *q = at->ex->question;
+	int fd = at->loan->fd;
+	uint8_t wire[MESSAGE_QUERY_MAX];
+	size_t len = message_write_question(
+		wire, at->id, q->name, q->type, q->rclass, at->ex->edns ? LIMIT_UDP_PAYLOAD : 0, at->ex->edns, false, true);
+	int ret = tcp_connect_await(fd, at->ex->server, deadline_us);
+	if (ret == 0)
+		ret = tcp_send_await(fd, wire, len, deadline_us);
+	if (ret != 0)
+		return ret;
+	counters_add(COUNT_UPSTREAM_TCP, 1);
+	uint8_t *reply = arena_alloc(&at->rq->arena, LIMIT_MESSAGE);
+	at->len = LIMIT_MESSAGE;
+	ret = tcp_receive_await(fd, reply, &at->len, deadline_us);
+	if (ret != 0)
+		return ret;
+	at->wire = reply;
+	/* The case of the name is no secret on a connection. */
+	if (message_match(reply, at->len, at->id, q->name, q->type, q->rclass) == MATCH_NO)
+		return E_MALFORMED;
+	return 0;
+}
+
+static int try_tcp_await(struct attempt *at)
+{
+	uint64_t deadline_us = request_now_us(at->rq) + LIMIT_TCP_MS * 1000ull;
+	if (deadline_us > at->rq->budget.deadline_us)
+		deadline_us = at->rq->budget.deadline_us;
+	int ret = lend(at, TRANSPORT_TCP);
+	if (ret != 0)
+		return ret;
+	at->id = (uint16_t)random_below(65536);
+	ret = talk_tcp_await(at, deadline_us);
+	at->rtt_us = 0;
+	end_loan(at, loan_outcome_of(ret));
+	return ret;
+}
+
+/* --- the story --- */
+
+static void tell(const struct attempt *at, enum transport transport, int ret)
+{
+	struct request *rq = at->rq;
+	if (rq->story == NULL)
+		return;
+	char server[ADDR_TEXT], question[NAME_TEXT + TYPE_TEXT];
+	addr_text(at->ex->server, server);
+	question_text(at->ex->question, question, sizeof(question));
+	enum story_kind kind = ret == 0 ? STORY_REPLY
+		: ret == E_TIMEOUT      ? STORY_TIMEOUT
+		: ret == E_MISMATCH     ? STORY_MISMATCH
+					: STORY_ERROR;
+	uint64_t now_us = clock_mono_us();
+	struct story_event *event = story_add(rq->story, kind, now_us, "%s over %s: %s", server,
+		transport_text(transport), ret == 0 ? "a reply" : error_text(ret));
+	if (event == NULL)
+		return;
+	event->server = *at->ex->server;
+	event->port = at->port;
+	event->transport = transport;
+	event->question = arena_copy(&rq->arena, question, strlen(question) + 1);
+	event->rtt_us = (uint32_t)(now_us - at->sent_us);
+}
+
+static void tell_asking(const struct attempt *at, enum transport transport)
+{
+	struct request *rq = at->rq;
+	if (rq->story == NULL)
+		return;
+	char server[ADDR_TEXT], question[NAME_TEXT + TYPE_TEXT];
+	question_text(at->ex->question, question, sizeof(question));
+	struct story_event *event = story_add(rq->story, STORY_ASK, clock_mono_us(), "asking %s for %s over %s",
+		addr_text(at->ex->server, server), question, transport_text(transport));
+	if (event == NULL)
+		return;
+	event->server = *at->ex->server;
+	event->transport = transport;
+	event->question = arena_copy(&rq->arena, question, strlen(question) + 1);
+}
+
+/* --- an exchange --- */
+
+static void count(int ret)
+{
+	switch (ret) {
+	case 0: counters_add(COUNT_UPSTREAM_REPLIES, 1); break;
+	case E_TIMEOUT: counters_add(COUNT_UPSTREAM_TIMEOUTS, 1); break;
+	case E_MISMATCH: counters_add(COUNT_UPSTREAM_MISMATCHED, 1); break;
+	case E_MALFORMED: counters_add(COUNT_UPSTREAM_MALFORMED, 1); break;
+	case E_CANCELED: break;
+	default: counters_add(COUNT_UPSTREAM_ERRORS, 1); break;
+	}
+}
+
+static int try_await(struct attempt *at, enum transport transport)
+{
+	int ret = request_take(at->rq, BUDGET_QUESTION);
+	if (ret != 0)
+		return ret;
+	tell_asking(at, transport);
+	at->sent_us = clock_mono_us();
+	ret = transport == TRANSPORT_UDP ? try_udp_await(at) : try_tcp_await(at);
+	count(ret);
+	tell(at, transport, ret);
+	return ret;
+}
+
+static int send_and_receive_await(struct attempt *at)
+{
+	int ret = try_await(at, TRANSPORT_UDP);
+	bool truncated = ret == 0 && message_is_truncated(at->wire);
+	if (ret != E_MISMATCH && !truncated)
+		return ret;
+	if (truncated)
+		counters_add(COUNT_UPSTREAM_TRUNCATED, 1);
+	story_add(at->rq->story, STORY_TCP, clock_mono_us(), "%s",
+		truncated ? "the reply was truncated: asking again over TCP"
+			  : "a datagram that did not match: it may be forged, asking again over TCP");
+	return try_await(at, TRANSPORT_TCP);
+}
+
+int exchange_await(struct request *rq, const struct exchange *ex, struct message *reply, uint32_t *rtt_us)
+{
+	struct inflight *inflight = &rq->resolver->inflight;
+	struct attempt at = {.rq = rq, .ex = ex};
+	struct flight_key key;
+	flight_key_make(&key, ex->server, ex->question->name, ex->question->type, ex->question->rclass);
+	struct flight *other = inflight_find(inflight, &key), mine;
+	int ret;
+	if (other != NULL) {
+		counters_add(COUNT_UPSTREAM_MERGED, 1);
+		story_add(rq->story, STORY_ASK, clock_mono_us(), "joining the same question that is already at the server");
+		ret = inflight_join_await(other, &rq->arena, rq->budget.deadline_us, &at.wire, &at.len);
+		if (ret == E_BUDGET)
+			ret = E_CLOSED; /* the other's budget, not ours: a failed try */
+	} else {
+		inflight_begin(inflight, &mine, &key);
+		ret = send_and_receive_await(&at);
+		inflight_end(&mine, ret, at.wire, at.len);
+	}
+	*rtt_us = at.rtt_us;
+	if (ret != 0)
+		return ret;
+	ret = message_read(reply, &rq->arena, at.wire, at.len);
+	if (ret != 0) {
+		counters_add(COUNT_UPSTREAM_MALFORMED, 1);
+		ret = E_MALFORMED;
+	}
+	return ret;
+}

@@ -1,0 +1,172 @@
+/* Decides what a name is: cached, aliased, asked for; and puts the answer together. */
+#include "resolve/lookup.h"
+
+#include "base/clock.h"
+#include "base/counters.h"
+#include "base/error.h"
+#include "base/limits.h"
+#include "resolve/iterate.h"
+
+/* --- the cache --- */
+
+static bool get(struct request *rq, const uint8_t *name, uint16_t type, struct cached *out)
+{
+	return !rq->fresh && rrcache_get(rq->resolver->conf.rrcache, &rq->arena, name, type, RANK_ANSWER, out) == 0;
+}
+
+static void found_cached(const struct cached *cached, enum found_kind kind, struct found *out)
+{
+	*out = (struct found){.kind = kind, .count = cached->count, .set = (const struct rrset **)cached->set};
+}
+
+static bool find_cached(struct request *rq, const struct question *q, struct found *out)
+{
+	struct cached cached;
+	if (q->type == KNOT_RRTYPE_ANY)
+		return false;
+	if (get(rq, q->name, q->type, &cached)) {
+		found_cached(&cached, cached.kind == CACHE_POSITIVE ? FOUND_ANSWER : FOUND_NODATA, out);
+	} else if (q->type != KNOT_RRTYPE_CNAME && get(rq, q->name, KNOT_RRTYPE_CNAME, &cached) &&
+		cached.kind == CACHE_POSITIVE) {
+		found_cached(&cached, FOUND_ALIAS, out);
+	} else if (get(rq, q->name, CACHE_TYPE_NONE, &cached)) {
+		found_cached(&cached, FOUND_NXDOMAIN, out);
+	} else {
+		return false;
+	}
+	if (rq->story != NULL) {
+		char text[NAME_TEXT + TYPE_TEXT];
+		story_add(rq->story, STORY_CACHE, clock_mono_us(), "%s is in the cache since %u s",
+			question_text(q, text, sizeof(text)), cached.age_s);
+	}
+	return true;
+}
+
+/* --- putting the answer together --- */
+
+enum { ANSWER_SETS = LIMIT_ALIASES + 1 };
+
+static void append_sets(struct request *rq, struct answer *answer, enum section section, const struct found *found)
+{
+	uint16_t old = answer->count[section], all = (uint16_t)(old + found->count);
+	const struct rrset **sets = arena_alloc(&rq->arena, all * sizeof(*sets));
+	for (uint16_t i = 0; i < old; i++)
+		sets[i] = answer->set[section][i];
+	for (uint16_t i = 0; i < found->count; i++)
+		sets[old + i] = found->set[i];
+	answer->set[section] = sets;
+	answer->count[section] = all;
+}
+
+static bool is_loop(const struct answer *answer, const uint8_t *target)
+{
+	for (uint16_t i = 0; i < answer->count[SECTION_ANSWER]; i++)
+		if (name_is_equal(answer->set[SECTION_ANSWER][i]->owner, target))
+			return true;
+	return false;
+}
+
+/* The next name of a chain of aliases, or NULL where it ends: in a loop, or in rdata that is no name. */
+static const uint8_t *follow(struct request *rq, struct answer *answer, const struct found *found)
+{
+	append_sets(rq, answer, SECTION_ANSWER, found);
+	const uint8_t *target = rrset_target(&rq->arena, found->set[0], 0);
+	if (target == NULL || is_loop(answer, target))
+		return NULL;
+	if (rq->story != NULL) {
+		char text[NAME_TEXT];
+		story_add(rq->story, STORY_ALIAS, clock_mono_us(), "an alias of %s", name_text(target, text));
+	}
+	return target;
+}
+
+static void conclude(struct request *rq, struct answer *answer, const struct found *found)
+{
+	if (found->kind == FOUND_ANSWER) {
+		append_sets(rq, answer, SECTION_ANSWER, found);
+		return;
+	}
+	answer->rcode = found->kind == FOUND_NXDOMAIN ? KNOT_RCODE_NXDOMAIN : KNOT_RCODE_NOERROR;
+	append_sets(rq, answer, SECTION_AUTHORITY, found);
+}
+
+static int find_await(struct request *rq, const struct frame *frame, struct found *found)
+{
+	if (find_cached(rq, frame->question, found))
+		return 0;
+	return iterate_await(rq, frame, found);
+}
+
+int lookup_await(struct request *rq, const struct frame *frame, struct answer *answer)
+{
+	struct question q = *frame->question;
+	*answer = (struct answer){.ede = EDE_NONE};
+	counters_add(COUNT_LOOKUPS, 1);
+	for (;;) {
+		struct found found;
+		struct frame step = {.parent = frame->parent, .question = &q, .depth = frame->depth};
+		int ret = find_await(rq, &step, &found);
+		if (ret != 0)
+			return ret;
+		if (found.kind != FOUND_ALIAS) {
+			conclude(rq, answer, &found);
+			return 0;
+		}
+		const uint8_t *target = follow(rq, answer, &found);
+		if (target == NULL)
+			return E_MALFORMED;
+		ret = request_take(rq, BUDGET_ALIAS);
+		if (ret != 0)
+			return ret;
+		q.name = target;
+	}
+}
+
+/* --- addresses of servers --- */
+
+/* Whether somebody up the chain is looking for the same thing: it would wait for itself (TsuNAME). */
+static bool is_asked_above(const struct frame *frame, const struct question *q)
+{
+	for (; frame != NULL; frame = frame->parent)
+		if (frame->question->type == q->type && name_is_equal(frame->question->name, q->name))
+			return true;
+	return false;
+}
+
+static int add_looked_up_await(struct request *rq, const struct frame *above, struct cut *cut, const uint8_t *name,
+	uint16_t type)
+{
+	struct question q = {.name = name, .type = type, .rclass = KNOT_CLASS_IN};
+	if (above->depth >= LIMIT_DEPTH || is_asked_above(above, &q))
+		return E_NOSERVER;
+	int ret = request_take(rq, BUDGET_SERVER_LOOKUP);
+	if (ret != 0)
+		return ret;
+	struct frame frame = {.parent = above, .question = &q, .depth = above->depth + 1};
+	struct answer *answer = arena_alloc(&rq->arena, sizeof(*answer));
+	if (rq->story != NULL) {
+		char text[NAME_TEXT];
+		story_add(rq->story, STORY_ADDRESS, clock_mono_us(), "first, the address of %s", name_text(name, text));
+		rq->story->depth++;
+	}
+	ret = lookup_await(rq, &frame, answer);
+	if (rq->story != NULL)
+		rq->story->depth--;
+	if (ret != 0)
+		return ret == E_MALFORMED ? E_NOSERVER : ret;
+	for (uint16_t i = 0; i < answer->count[SECTION_ANSWER]; i++)
+		if (answer->set[SECTION_ANSWER][i]->type == type)
+			cut_add_addresses(cut, rq, answer->set[SECTION_ANSWER][i]);
+	return 0;
+}
+
+int lookup_addresses_await(struct request *rq, const struct frame *frame, struct cut *cut, const uint8_t *name)
+{
+	int ret = E_NOSERVER;
+	unsigned before = cut->addresses;
+	if (rq->options.ipv4)
+		ret = add_looked_up_await(rq, frame, cut, name, KNOT_RRTYPE_A);
+	if ((ret == 0 || ret == E_NOSERVER) && cut->addresses == before && rq->options.ipv6)
+		ret = add_looked_up_await(rq, frame, cut, name, KNOT_RRTYPE_AAAA);
+	return ret;
+}

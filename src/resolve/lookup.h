@@ -1,0 +1,28 @@
+/* One (name, type): through the cache and, where that does not know, through iteration; aliases followed. For resolve/.
+ *
+ *	struct answer *answer;
+ *	int ret = lookup_await(rq, &frame, &answer);
+ *
+ * Recursion goes only lookup -> iterate -> servers -> lookup of an address, with its depth limited. Ownership: the
+ * request's arena. Thread: the request's. */
+#pragma once
+
+#include "resolve/cut.h"
+
+/* What a step of a lookup found about one name. */
+enum found_kind { FOUND_ANSWER, FOUND_ALIAS, FOUND_NODATA, FOUND_NXDOMAIN };
+
+struct found {
+	enum found_kind kind;
+	uint16_t count;
+	const struct rrset **set; /* the rrset or rrsets; the CNAME; the SOA and its proofs */
+};
+
+/* Resolves frame->question into *answer. 0 for every DNS outcome; E_NOSERVER, E_BUDGET, E_TIMEOUT, E_CANCELED,
+ * E_NOPORT when there is none. */
+int lookup_await(struct request *rq, const struct frame *frame, struct answer *answer)
+	__attribute__((warn_unused_result));
+
+/* Adds to the cut what A and AAAA look-ups of a server's name give. 0, E_NOSERVER, or what ends the request. */
+int lookup_addresses_await(struct request *rq, const struct frame *frame, struct cut *cut, const uint8_t *name)
+	__attribute__((warn_unused_result));

@@ -1,0 +1,86 @@
+/* Decides what a reply is. The order of the checks is the checklist: errors, answers, denials, referrals, the rest. */
+#include "resolve/reply.h"
+
+static bool has_any_at(const struct message *msg, const struct question *q)
+{
+	for (uint16_t i = 0; i < msg->count[SECTION_ANSWER]; i++)
+		if (name_is_equal(msg->set[SECTION_ANSWER][i].owner, q->name))
+			return true;
+	return false;
+}
+
+static bool has_answer(const struct message *msg, const struct question *q)
+{
+	if (q->type == KNOT_RRTYPE_ANY)
+		return has_any_at(msg, q);
+	return message_find(msg, SECTION_ANSWER, q->name, q->type) != NULL;
+}
+
+const struct rrset *reply_alias(const struct message *msg, const uint8_t *zone, const uint8_t *name)
+{
+	const struct rrset *alias = message_find(msg, SECTION_ANSWER, name, KNOT_RRTYPE_CNAME);
+	return alias != NULL && alias->data.count == 1 && name_is_within(name, zone) ? alias : NULL;
+}
+
+const struct rrset *reply_referral(const struct message *msg, const uint8_t *zone, const struct question *q)
+{
+	for (uint16_t i = 0; i < msg->count[SECTION_AUTHORITY]; i++) {
+		const struct rrset *ns = &msg->set[SECTION_AUTHORITY][i];
+		if (ns->type != KNOT_RRTYPE_NS || ns->rclass != KNOT_CLASS_IN || !name_is_below(ns->owner, zone))
+			continue;
+		/* The parent answers for DS: a referral to the name itself would be no progress. */
+		if (q->type == KNOT_RRTYPE_DS ? name_is_below(q->name, ns->owner) : name_is_within(q->name, ns->owner))
+			return ns;
+	}
+	return NULL;
+}
+
+const struct rrset *reply_soa(const struct message *msg, const uint8_t *zone, const struct question *q)
+{
+	for (uint16_t i = 0; i < msg->count[SECTION_AUTHORITY]; i++) {
+		const struct rrset *soa = &msg->set[SECTION_AUTHORITY][i];
+		if (soa->type == KNOT_RRTYPE_SOA && soa->rclass == KNOT_CLASS_IN && name_is_within(soa->owner, zone) &&
+			name_is_within(q->name, soa->owner))
+			return soa;
+	}
+	return NULL;
+}
+
+static bool refers_elsewhere(const struct message *msg)
+{
+	for (uint16_t i = 0; i < msg->count[SECTION_AUTHORITY]; i++)
+		if (msg->set[SECTION_AUTHORITY][i].type == KNOT_RRTYPE_NS)
+			return true;
+	return false;
+}
+
+enum reply_kind reply_kind(const struct message *msg, const uint8_t *zone, const struct question *q, bool sent_edns)
+{
+	switch (msg->rcode) {
+	case KNOT_RCODE_NOERROR:
+	case KNOT_RCODE_NXDOMAIN: break;
+	case KNOT_RCODE_FORMERR:
+	case KNOT_RCODE_NOTIMPL: return sent_edns && !msg->edns ? REPLY_NO_EDNS : REPLY_FAILED;
+	case KNOT_RCODE_BADVERS: return sent_edns ? REPLY_NO_EDNS : REPLY_FAILED;
+	default: return REPLY_FAILED;
+	}
+	if (has_answer(msg, q))
+		return REPLY_ANSWER;
+	if (q->type != KNOT_RRTYPE_CNAME && reply_alias(msg, zone, q->name) != NULL)
+		return REPLY_ALIAS;
+	if (msg->rcode == KNOT_RCODE_NXDOMAIN)
+		return REPLY_NXDOMAIN;
+	if (reply_soa(msg, zone, q) != NULL)
+		return REPLY_NODATA;
+	if (reply_referral(msg, zone, q) != NULL)
+		return REPLY_REFERRAL;
+	/* NODATA without SOA is seen in the wild (RFC 2308 2.2, type 3); a referral up or sideways is lameness. */
+	return msg->aa && !refers_elsewhere(msg) ? REPLY_NODATA : REPLY_LAME;
+}
+
+const char *reply_kind_text(enum reply_kind kind)
+{
+	static const char *const words[REPLY_KINDS] = {
+		"answer", "alias", "nxdomain", "nodata", "referral", "lame", "failed", "no-edns"};
+	return words[kind];
+}

@@ -1,0 +1,43 @@
+/* One client request while it is resolved, and what its functions share. For resolve/ only.
+ *
+ * Lifetime: from resolver_ask to the last waiter's answer; everything found lies in its arena. Thread: the worker's. */
+#pragma once
+
+#include "dns/message.h"
+#include "resolve/budget.h"
+#include "resolve/inflight.h"
+#include "resolve/resolver.h"
+#include "resolve/story.h"
+
+struct resolver {
+	struct resolver_conf conf;
+	struct inflight inflight; /* questions at servers now */
+	struct link jobs;
+	size_t job_count;
+	struct job **bucket; /* running lookups by question */
+	bool priming;        /* a request asks the hints for the root's servers now */
+};
+
+/* A lookup within a lookup: who asks for what, up to the client's question. */
+struct frame {
+	const struct frame *parent;
+	const struct question *question;
+	unsigned depth;
+};
+
+struct request {
+	struct resolver *resolver;
+	struct arena arena;
+	struct budget budget;
+	struct resolve_options options; /* as they were when the request began */
+	bool fresh;
+	struct story *story; /* NULL: not told */
+};
+
+static inline uint64_t request_now_us(const struct request *rq)
+{
+	return rq->resolver->conf.loop->now_us;
+}
+
+/* Spends from the request's budget, its memory included. */
+int request_take(struct request *rq, enum budget_line line) __attribute__((warn_unused_result));

@@ -1,0 +1,269 @@
+/* Decides which questions share a lookup, and how a lookup begins and ends. */
+#include "resolve/resolver.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/counters.h"
+#include "base/error.h"
+#include "base/limits.h"
+#include "net/fiber.h"
+#include "resolve/lookup.h"
+
+enum { JOB_BUCKETS = 4096 };
+
+/* A running lookup and everybody who waits for it. */
+struct job {
+	struct job *next; /* in its bucket */
+	struct link link; /* among all */
+	struct link waiters;
+	unsigned waiter_count;
+	bool shared;
+	bool dnssec_ok;
+	struct answer_key key;
+	struct question question;
+	uint64_t begin_us;
+	struct request request;
+};
+
+struct resolver *resolver_new(const struct resolver_conf *conf)
+{
+	struct resolver *resolver = xzalloc(1, sizeof(*resolver));
+	resolver->conf = *conf;
+	inflight_init(&resolver->inflight);
+	link_init(&resolver->jobs);
+	resolver->bucket = xzalloc(JOB_BUCKETS, sizeof(*resolver->bucket));
+	return resolver;
+}
+
+void resolver_configure(struct resolver *resolver, const struct hints *hints, const struct resolve_options *options)
+{
+	resolver->conf.hints = *hints;
+	resolver->conf.options = *options;
+}
+
+int request_take(struct request *rq, enum budget_line line)
+{
+	if (arena_used(&rq->arena) > LIMIT_REQUEST_BYTES)
+		return E_BUDGET;
+	return budget_take(&rq->budget, line, request_now_us(rq));
+}
+
+size_t resolver_running(const struct resolver *resolver)
+{
+	return resolver->job_count;
+}
+
+/* --- running lookups by question --- */
+
+static struct job **find_job(struct resolver *resolver, const struct answer_key *key)
+{
+	struct job **at = &resolver->bucket[key->hash % JOB_BUCKETS];
+	for (; *at != NULL; at = &(*at)->next)
+		if ((*at)->key.hash == key->hash && (*at)->key.len == key->len &&
+			memcmp((*at)->key.bytes, key->bytes, key->len) == 0)
+			break;
+	return at;
+}
+
+static void forget_job(struct resolver *resolver, struct job *job)
+{
+	if (job->shared)
+		*find_job(resolver, &job->key) = job->next;
+	job->shared = false;
+	link_remove(&job->link);
+	resolver->job_count--;
+}
+
+/* --- how a lookup ends --- */
+
+static void explain(struct request *rq, struct answer *answer, int ret)
+{
+	char text[160];
+	answer->ede = EDE_NO_REACHABLE;
+	switch (ret) {
+	case E_BUDGET:
+		answer->ede = EDE_OTHER;
+		snprintf(text, sizeof(text), "limit of one request reached: %s",
+			rq->budget.spent < BUDGET_LINES ? budget_line_text(rq->budget.spent) : "memory");
+		break;
+	case E_TIMEOUT: snprintf(text, sizeof(text), "no server answered within %d s", LIMIT_DEADLINE_MS / 1000); break;
+	case E_NOSERVER: snprintf(text, sizeof(text), "no server of the zone gave a useful answer"); break;
+	case E_NOPORT:
+		answer->ede = EDE_NETWORK_ERROR;
+		snprintf(text, sizeof(text), "no source port could be borrowed");
+		break;
+	case E_MALFORMED:
+		answer->ede = EDE_INVALID_DATA;
+		snprintf(text, sizeof(text), "an alias leads nowhere");
+		break;
+	default:
+		answer->ede = EDE_OTHER;
+		snprintf(text, sizeof(text), "%s", error_text(ret));
+		break;
+	}
+	answer->ede_extra = arena_copy(&rq->arena, text, strlen(text) + 1);
+	story_add(rq->story, STORY_BUDGET, clock_mono_us(), "given up: %s", text);
+}
+
+static void fail(struct request *rq, struct answer *answer, int ret)
+{
+	*answer = (struct answer){.rcode = KNOT_RCODE_SERVFAIL};
+	explain(rq, answer, ret);
+}
+
+static void count(const struct answer *answer)
+{
+	switch (answer->rcode) {
+	case KNOT_RCODE_NOERROR: counters_add(COUNT_ANSWERS_NOERROR, 1); break;
+	case KNOT_RCODE_NXDOMAIN: counters_add(COUNT_ANSWERS_NXDOMAIN, 1); break;
+	default: counters_add(COUNT_ANSWERS_SERVFAIL, 1); break;
+	}
+}
+
+/* Failures are kept for a moment, so that a broken zone is not asked for every client (RFC 9520); what failed for want
+ * of our own ports is not. */
+static void write_answer(struct job *job, struct answer *answer, struct answer_wire *wire, int ret)
+{
+	struct request *rq = &job->request;
+	if (answer_write(wire, &rq->arena, answer, &job->question, job->dnssec_ok) != 0) {
+		fail(rq, answer, E_SPACE);
+		ret = E_SPACE;
+		if (answer_write(wire, &rq->arena, answer, &job->question, job->dnssec_ok) != 0)
+			*wire = (struct answer_wire){0};
+	}
+	if (ret != 0 && ret != E_NOPORT && ret != E_CANCELED)
+		wire->ttl_s = LIMIT_FAILURE_TTL_S;
+}
+
+static void deliver(struct job *job, struct answer *answer, int ret)
+{
+	struct answer_wire wire;
+	write_answer(job, answer, &wire, ret);
+	uint64_t now_us = clock_mono_us();
+	story_add(job->request.story, STORY_ANSWER, now_us, "the answer: %s, %u rrsets", rcode_text(answer->rcode),
+		answer->count[SECTION_ANSWER]);
+	struct outcome outcome = {
+		.answer = answer,
+		.wire = &wire,
+		.key = &job->key,
+		.story = job->request.story,
+		.arena = &job->request.arena,
+		.elapsed_us = now_us - job->begin_us,
+	};
+	while (!link_is_empty(&job->waiters)) {
+		struct waiter *waiter = container_of(job->waiters.next, struct waiter, link);
+		link_remove(&waiter->link);
+		waiter->on_answer(waiter, &outcome);
+	}
+}
+
+static void free_job(struct job *job)
+{
+	arena_deinit(&job->request.arena);
+	free(job);
+}
+
+static void run_job(void *arg)
+{
+	struct job *job = arg;
+	struct request *rq = &job->request;
+	struct frame frame = {.question = &job->question};
+	struct answer *answer = arena_alloc(&rq->arena, sizeof(*answer));
+	int ret = lookup_await(rq, &frame, answer);
+	if (ret != 0)
+		fail(rq, answer, ret);
+	count(answer);
+	forget_job(rq->resolver, job);
+	deliver(job, answer, ret);
+	free_job(job);
+}
+
+/* --- how it begins --- */
+
+static struct job *make_job(struct resolver *resolver, const struct ask *ask, const struct answer_key *key)
+{
+	struct job *job = xzalloc(1, sizeof(*job));
+	struct request *rq = &job->request;
+	job->key = *key;
+	job->dnssec_ok = ask->dnssec_ok;
+	job->begin_us = clock_mono_us();
+	link_init(&job->waiters);
+	link_init(&job->link);
+	rq->resolver = resolver;
+	rq->options = resolver->conf.options;
+	rq->fresh = ask->fresh;
+	arena_init(&rq->arena);
+	budget_init(&rq->budget, job->begin_us);
+	if (ask->story)
+		rq->story = story_new(&rq->arena, job->begin_us);
+	job->question = ask->question;
+	job->question.name = name_copy(&rq->arena, ask->question.name);
+	return job;
+}
+
+static void remember_job(struct resolver *resolver, struct job *job, bool shared)
+{
+	job->shared = shared;
+	if (shared) {
+		struct job **bucket = &resolver->bucket[job->key.hash % JOB_BUCKETS];
+		job->next = *bucket;
+		*bucket = job;
+	}
+	link_append(&resolver->jobs, &job->link);
+	resolver->job_count++;
+}
+
+static void add_waiter(struct job *job, struct waiter *waiter)
+{
+	link_append(&job->waiters, &waiter->link);
+	job->waiter_count++;
+}
+
+int resolver_ask(struct resolver *resolver, const struct ask *ask, struct waiter *waiter)
+{
+	struct answer_key key;
+	answer_key_make(&key, &ask->question, ask->dnssec_ok, ask->cd);
+	bool shared = !ask->fresh && !ask->story;
+	struct job *job = shared ? *find_job(resolver, &key) : NULL;
+	if (job != NULL) {
+		if (job->waiter_count >= LIMIT_WAITERS)
+			return E_BUSY;
+		counters_add(COUNT_ANSWERS_MERGED, 1);
+		add_waiter(job, waiter);
+		return 0;
+	}
+	if (resolver->job_count >= LIMIT_REQUESTS) {
+		counters_add(COUNT_LOOKUPS_SHED, 1);
+		return E_BUSY;
+	}
+	job = make_job(resolver, ask, &key);
+	if (fiber_spawn(resolver->conf.loop, run_job, job) != 0) {
+		free_job(job);
+		return E_BUSY;
+	}
+	remember_job(resolver, job, shared);
+	add_waiter(job, waiter);
+	return 0;
+}
+
+void resolver_forget(struct waiter *waiter)
+{
+	link_remove(&waiter->link);
+}
+
+void resolver_free(struct resolver *resolver)
+{
+	while (!link_is_empty(&resolver->jobs)) {
+		struct job *job = container_of(resolver->jobs.next, struct job, link);
+		struct answer answer;
+		fail(&job->request, &answer, E_CANCELED);
+		forget_job(resolver, job);
+		deliver(job, &answer, E_CANCELED);
+		free_job(job);
+	}
+	free(resolver->bucket);
+	free(resolver);
+}

@@ -1,0 +1,76 @@
+/* Resolution as the daemon sees it: a question goes in, a finished answer comes out.
+ *
+ *	struct resolver *resolver = resolver_new(&conf);
+ *	struct waiter waiter = {.on_answer = on_answer};
+ *	resolver_ask(resolver, &ask, &waiter);             on_answer is called once, later or at once
+ *
+ * Identical questions share one lookup. A resolver is one worker's; caches and the port space behind it are shared.
+ * Ownership: the waiter is the caller's until on_answer; the answer is the lookup's and gone after on_answer.
+ * Thread: the worker's. resolver_ask never suspends; lookups run on fibers. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/list.h"
+#include "cache/answers.h"
+#include "cache/facts.h"
+#include "cache/rrcache.h"
+#include "net/loop.h"
+#include "ports/pool.h"
+#include "resolve/hints.h"
+#include "resolve/story.h"
+
+/* What changes with the configuration; a copy is taken by every request when it begins. */
+struct resolve_options {
+	bool minimise, ipv4, ipv6;
+	bool query_loopback; /* upstream addresses in 127/8 and ::1 are allowed: for labs */
+};
+
+struct resolver_conf {
+	struct loop *loop;
+	struct rrcache *rrcache;
+	struct facts_table *facts;
+	struct pool *pool;
+	struct hints hints;
+	struct resolve_options options;
+};
+
+struct ask {
+	struct question question;
+	bool dnssec_ok, cd;
+	bool fresh; /* as if nothing were cached; not shared with others */
+	bool story; /* tell it; not shared with others */
+};
+
+/* What a waiter gets; good only during on_answer. */
+struct outcome {
+	const struct answer *answer;
+	const struct answer_wire *wire;
+	const struct answer_key *key;
+	const struct story *story; /* NULL unless asked for */
+	struct arena *arena;       /* of the lookup: scratch for the callback */
+	uint64_t elapsed_us;
+};
+
+struct waiter {
+	struct link link;
+	void (*on_answer)(struct waiter *waiter, const struct outcome *outcome);
+};
+
+struct resolver;
+
+struct resolver *resolver_new(const struct resolver_conf *conf);
+/* All lookups end now: their waiters get SERVFAIL. */
+void resolver_free(struct resolver *resolver);
+void resolver_configure(struct resolver *resolver, const struct hints *hints, const struct resolve_options *options);
+
+/* 0, or E_BUSY: too many lookups, or too many waiting for this one; then on_answer is not called. */
+int resolver_ask(struct resolver *resolver, const struct ask *ask, struct waiter *waiter)
+	__attribute__((warn_unused_result));
+/* Gives a waiter up: on_answer will not be called. */
+void resolver_forget(struct waiter *waiter);
+size_t resolver_running(const struct resolver *resolver);
+
+/* The question of a loan's tag, as resolution writes it; returns out. */
+const char *loan_tag_text(const struct loan_tag *tag, char *out, size_t size);

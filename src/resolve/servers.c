@@ -1,0 +1,181 @@
+/* Decides which server address is asked next and how long its reply is waited for. The fastest is preferred, with some
+ * chance for the others: an attacker must not know which server is asked, and a slow past must not count for ever. */
+#include "resolve/servers.h"
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/random.h"
+#include "cache/facts.h"
+#include "resolve/exchange.h"
+#include "resolve/lookup.h"
+
+enum {
+	EXPLORE_ONE_IN = 24,        /* how often any server is as good as the best */
+	TRIES_PER_ADDRESS = 3,
+	STRANGER_US = 40 * 1000,    /* a server never asked is taken for this fast: it gets its chance */
+	SILENCE_COST_US = 400 * 1000,
+	SILENCE_COUNTS_S = 60,      /* how long a silence is held against a server */
+	SILENCE_MAX = 6,
+};
+
+static uint32_t silence_cost_us(const struct facts *facts, uint64_t now_us)
+{
+	if (facts->silences == 0 || now_us - facts->silent_us > SILENCE_COUNTS_S * 1000000ull)
+		return 0;
+	unsigned times = facts->silences < SILENCE_MAX ? facts->silences : SILENCE_MAX;
+	return SILENCE_COST_US << (times - 1);
+}
+
+static uint64_t cost_us(const struct request *rq, const struct cut_address *address)
+{
+	struct facts facts;
+	facts_get(rq->resolver->conf.facts, &address->addr, &facts);
+	uint64_t cost = facts.srtt_us != 0 ? (uint64_t)facts.srtt_us + facts.rttvar_us : STRANGER_US;
+	cost += silence_cost_us(&facts, request_now_us(rq));
+	cost += (uint64_t)address->tries * SILENCE_COST_US;
+	return cost + random_below((uint32_t)(cost / 4 + 1)); /* equals take turns */
+}
+
+static bool can_ask(const struct cut_address *address)
+{
+	return !address->dropped && address->tries < TRIES_PER_ADDRESS;
+}
+
+static struct cut_address *choose_any(struct cut *cut)
+{
+	struct cut_address *chosen = NULL;
+	unsigned seen = 0;
+	for (unsigned i = 0; i < cut->addresses; i++)
+		if (can_ask(&cut->address[i]) && random_below(++seen) == 0)
+			chosen = &cut->address[i];
+	return chosen;
+}
+
+static struct cut_address *choose(const struct request *rq, struct cut *cut)
+{
+	if (random_below(EXPLORE_ONE_IN) == 0)
+		return choose_any(cut);
+	struct cut_address *best = NULL;
+	uint64_t best_us = UINT64_MAX;
+	for (unsigned i = 0; i < cut->addresses; i++) {
+		struct cut_address *address = &cut->address[i];
+		uint64_t us = can_ask(address) ? cost_us(rq, address) : UINT64_MAX;
+		if (us < best_us) {
+			best = address;
+			best_us = us;
+		}
+	}
+	return best;
+}
+
+static uint32_t timeout_us(const struct request *rq, const struct cut_address *address)
+{
+	struct facts facts;
+	facts_get(rq->resolver->conf.facts, &address->addr, &facts);
+	uint64_t us = LIMIT_TRY_UNKNOWN_MS * 1000;
+	if (facts.srtt_us != 0)
+		us = (uint64_t)facts.srtt_us + 4ull * facts.rttvar_us;
+	if (us < LIMIT_TRY_MIN_MS * 1000)
+		us = LIMIT_TRY_MIN_MS * 1000;
+	us <<= address->tries;
+	return us < LIMIT_TRY_MAX_MS * 1000 ? (uint32_t)us : LIMIT_TRY_MAX_MS * 1000;
+}
+
+/* Looks up the addresses of a server of which none is known, one server at a time: most zones answer with the first. */
+static int find_addresses_await(struct request *rq, const struct frame *frame, struct cut *cut)
+{
+	for (unsigned i = 0; i < cut->servers; i++) {
+		struct cut_server *server = &cut->server[i];
+		if (server->looked_up)
+			continue;
+		server->looked_up = true;
+		unsigned before = cut->addresses;
+		int ret = lookup_addresses_await(rq, frame, cut, server->name);
+		if (ret != 0 && ret != E_NOSERVER)
+			return ret;
+		if (cut->addresses > before)
+			return 0;
+	}
+	return E_NOSERVER;
+}
+
+/* What a failed exchange says about the server. Only silence and connection errors count against it. */
+static void note_failure(struct request *rq, struct cut_address *address, int ret)
+{
+	if (ret == E_TIMEOUT)
+		facts_note_silence(rq->resolver->conf.facts, &address->addr);
+	else
+		address->dropped = true;
+}
+
+static bool is_final(int ret)
+{
+	return ret == E_BUDGET || ret == E_CANCELED || ret == E_NOPORT;
+}
+
+static void tell_kind(struct request *rq, enum reply_kind kind)
+{
+	if (rq->story != NULL && rq->story->last != NULL && rq->story->last->kind == STORY_REPLY)
+		rq->story->last->reply = reply_kind_text(kind);
+}
+
+/* One try at one address. 0: *out is a useful reply; E_NOENT: try another; else what ends the request. */
+static int ask_address_await(struct request *rq, const struct cut *cut, struct cut_address *address,
+	const struct question *q, struct reply *out)
+{
+	struct facts facts;
+	facts_get(rq->resolver->conf.facts, &address->addr, &facts);
+	struct exchange ex = {.server = &address->addr,
+		.question = q,
+		.edns = !facts.no_edns && !address->no_edns,
+		.timeout_us = timeout_us(rq, address)};
+	uint32_t rtt_us = 0;
+	address->tries++;
+	int ret = exchange_await(rq, &ex, &out->msg, &rtt_us);
+	if (is_final(ret))
+		return ret;
+	if (ret != 0) {
+		note_failure(rq, address, ret);
+		return E_NOENT;
+	}
+	if (rtt_us > 0)
+		facts_note_reply(rq->resolver->conf.facts, &address->addr, rtt_us);
+	out->kind = reply_kind(&out->msg, cut->zone, q, ex.edns);
+	tell_kind(rq, out->kind);
+	if (out->kind == REPLY_NO_EDNS) {
+		address->no_edns = true;
+		return E_NOENT;
+	}
+	if (out->kind == REPLY_LAME || out->kind == REPLY_FAILED) {
+		address->dropped = true;
+		return E_NOENT;
+	}
+	/* It understood the question without EDNS after all: remembered for the next one. */
+	if (address->no_edns)
+		facts_note_no_edns(rq->resolver->conf.facts, &address->addr);
+	return 0;
+}
+
+int servers_ask_await(struct request *rq, const struct frame *frame, struct cut *cut, const struct question *q,
+	struct reply *out)
+{
+	for (unsigned i = 0; i < cut->addresses; i++)
+		cut->address[i].tries = 0; /* tries count for one question; what was dropped stays so */
+	for (unsigned tries = 0; tries < LIMIT_TRIES_PER_ZONE;) {
+		if (request_now_us(rq) >= rq->budget.deadline_us)
+			return E_TIMEOUT;
+		struct cut_address *address = choose(rq, cut);
+		int ret;
+		if (address == NULL) {
+			ret = find_addresses_await(rq, frame, cut);
+			if (ret != 0)
+				return ret;
+			continue;
+		}
+		ret = ask_address_await(rq, cut, address, q, out);
+		if (ret != E_NOENT)
+			return ret;
+		tries++;
+	}
+	return E_NOSERVER;
+}
