@@ -93,8 +93,10 @@ void loop_post(struct loop *loop, struct mail *mail)
 	}
 }
 
-static void run_mail(struct loop *loop)
+bool loop_drain(struct loop *loop)
 {
+	if (atomic_load_explicit(&loop->inbox, memory_order_relaxed) == NULL)
+		return false;
 	struct mail *mail = atomic_exchange(&loop->inbox, NULL), *oldest = NULL;
 	while (mail != NULL) {
 		struct mail *next = mail->next;
@@ -107,6 +109,7 @@ static void run_mail(struct loop *loop)
 		oldest = oldest->next; /* the receiver may free it */
 		mail->on_mail(mail);
 	}
+	return true;
 }
 
 static void on_wake(struct watch *watch, uint32_t events)
@@ -206,7 +209,7 @@ void loop_run(struct loop *loop)
 {
 	while (!atomic_load_explicit(&loop->stop, memory_order_acquire)) {
 		run_events(loop);
-		run_mail(loop);
+		loop_drain(loop);
 		run_timers(loop);
 		fiber_run_ready(loop);
 		if (loop->on_turn != NULL)

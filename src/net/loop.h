@@ -80,3 +80,6 @@ void loop_timer_cancel(struct loop *loop, struct timer *timer);
 
 /* Delivers mail in the order in which each sender posted it. */
 void loop_post(struct loop *loop, struct mail *mail);
+/* Delivers what is in the inbox now; true when there was any. For the end, when the loop does not run any more: in the
+ * loop's own thread, or after that was joined. */
+bool loop_drain(struct loop *loop);

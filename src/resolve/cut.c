@@ -80,10 +80,20 @@ static void add_cached_addresses(struct cut *cut, struct request *rq)
 
 void cut_from_hints(struct cut *cut, const struct request *rq)
 {
-	const struct hints *hints = &rq->resolver->conf.hints;
+	const struct hints *hints = &rq->resolver->hints;
 	*cut = (struct cut){.zone = (const uint8_t *)""};
 	for (size_t i = 0; i < hints->count; i++)
 		add_address(cut, rq, &hints->hint[i].addr);
+}
+
+/* A cut can be used when an address is known, or a server lies outside of it: the address of one inside could only be
+ * had from itself, so after its glue has expired the parent has to be asked again. */
+static bool is_usable(const struct cut *cut)
+{
+	for (unsigned i = 0; i < cut->servers; i++)
+		if (!name_is_within(cut->server[i].name, cut->zone))
+			return true;
+	return cut->addresses > 0;
 }
 
 static bool try_cached(struct cut *cut, struct request *rq, const uint8_t *zone)
@@ -94,7 +104,7 @@ static bool try_cached(struct cut *cut, struct request *rq, const uint8_t *zone)
 	*cut = (struct cut){.zone = zone};
 	add_servers(cut, rq, found.set[0]);
 	add_cached_addresses(cut, rq);
-	return cut->servers > 0;
+	return is_usable(cut);
 }
 
 void cut_closest(struct cut *cut, struct request *rq, const struct question *q)

@@ -11,6 +11,8 @@
 
 struct resolver {
 	struct resolver_conf conf;
+	struct hints hints;
+	struct resolve_options options;
 	struct inflight inflight; /* questions at servers now */
 	struct link jobs;
 	size_t job_count;

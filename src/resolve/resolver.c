@@ -40,8 +40,8 @@ struct resolver *resolver_new(const struct resolver_conf *conf)
 
 void resolver_configure(struct resolver *resolver, const struct hints *hints, const struct resolve_options *options)
 {
-	resolver->conf.hints = *hints;
-	resolver->conf.options = *options;
+	resolver->hints = *hints;
+	resolver->options = *options;
 }
 
 int request_take(struct request *rq, enum budget_line line)
@@ -193,7 +193,7 @@ static struct job *make_job(struct resolver *resolver, const struct ask *ask, co
 	link_init(&job->waiters);
 	link_init(&job->link);
 	rq->resolver = resolver;
-	rq->options = resolver->conf.options;
+	rq->options = resolver->options;
 	rq->fresh = ask->fresh;
 	arena_init(&rq->arena);
 	budget_init(&rq->budget, job->begin_us);

@@ -1,6 +1,7 @@
 /* Resolution as the daemon sees it: a question goes in, a finished answer comes out.
  *
  *	struct resolver *resolver = resolver_new(&conf);
+ *	resolver_configure(resolver, &hints, &options);
  *	struct waiter waiter = {.on_answer = on_answer};
  *	resolver_ask(resolver, &ask, &waiter);             on_answer is called once, later or at once
  *
@@ -32,8 +33,6 @@ struct resolver_conf {
 	struct rrcache *rrcache;
 	struct facts_table *facts;
 	struct pool *pool;
-	struct hints hints;
-	struct resolve_options options;
 };
 
 struct ask {
@@ -63,6 +62,7 @@ struct resolver;
 struct resolver *resolver_new(const struct resolver_conf *conf);
 /* All lookups end now: their waiters get SERVFAIL. */
 void resolver_free(struct resolver *resolver);
+/* At once after resolver_new, and whenever the configuration changes; both are copied. */
 void resolver_configure(struct resolver *resolver, const struct hints *hints, const struct resolve_options *options);
 
 /* 0, or E_BUSY: too many lookups, or too many waiting for this one; then on_answer is not called. */

@@ -1,0 +1,9 @@
+/* Loans, answers and stories as JSON (doc/control.md). The caller owns what is returned. Thread: any. */
+#pragma once
+
+#include <jansson.h>
+
+#include "resolve/resolver.h"
+
+json_t *json_of_loan(const struct ledger_entry *loan);
+json_t *json_of_outcome(const struct outcome *outcome, const struct question *q);

@@ -1,0 +1,129 @@
+/* Decides how listening sockets are bound, and what is said when they cannot be. */
+#include "daemon/listen.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/error.h"
+
+enum { TCP_BACKLOG = 256, UDP_BUFFER = 4 << 20 };
+
+static int set(int fd, int level, int option, int value)
+{
+	return setsockopt(fd, level, option, &value, sizeof(value));
+}
+
+/* Our answers are small, and forged "fragmentation needed" must not make them smaller. */
+static void set_udp_options(int fd, const struct addr *addr)
+{
+	(void)set(fd, SOL_SOCKET, SO_RCVBUF, UDP_BUFFER);
+	(void)set(fd, SOL_SOCKET, SO_SNDBUF, UDP_BUFFER);
+	if (addr_is_v6(addr))
+		(void)set(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_OMIT);
+	else
+		(void)set(fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_OMIT);
+	if (addr_is_any(addr))
+		(void)(addr_is_v6(addr) ? set(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1) : set(fd, IPPROTO_IP, IP_PKTINFO, 1));
+}
+
+static int open_socket(const struct addr *addr, int type, bool shared)
+{
+	int fd = socket(addr->sa.sa_family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -1;
+	if (type == SOCK_STREAM)
+		(void)set(fd, SOL_SOCKET, SO_REUSEADDR, 1); /* connections of before in TIME_WAIT */
+	if (shared)
+		(void)set(fd, SOL_SOCKET, SO_REUSEPORT, 1);
+	if (addr_is_v6(addr))
+		(void)set(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
+	if (type == SOCK_DGRAM)
+		set_udp_options(fd, addr);
+	if (bind(fd, &addr->sa, addr_socklen(addr)) == 0 && (type == SOCK_DGRAM || listen(fd, TCP_BACKLOG) == 0))
+		return fd;
+	int error = errno;
+	close(fd);
+	errno = error;
+	return -1;
+}
+
+static void explain(const struct addr *addr, const char *transport, int error, char *why, size_t size)
+{
+	char text[ADDR_TEXT];
+	const char *what = strerror(error), *todo = "choose another address with listen:";
+	if (error == EACCES)
+		todo = "run as root, give the program CAP_NET_BIND_SERVICE, or choose a port above 1023 with listen:";
+	if (error == EADDRINUSE)
+		todo = "another program listens there (`berth port` tells which); stop it, or choose another with listen:";
+	if (error == EADDRNOTAVAIL)
+		todo = "this machine does not have that address; choose another with listen:";
+	snprintf(why, size, "cannot listen on %s (%s): %s; %s", addr_text(addr, text), transport, what, todo);
+}
+
+/* SO_REUSEPORT would let a second berthd share our address in silence: a socket without it is tried first. */
+static int probe(const struct addr *addr, int type)
+{
+	int fd = open_socket(addr, type, false);
+	if (fd < 0)
+		return -1;
+	close(fd);
+	return 0;
+}
+
+static int open_pair(const struct addr *addr, bool first, int *udp, int *tcp, char *why, size_t size)
+{
+	*udp = *tcp = -1;
+	if ((first && probe(addr, SOCK_DGRAM) != 0) || (*udp = open_socket(addr, SOCK_DGRAM, true)) < 0) {
+		explain(addr, "UDP", errno, why, size);
+		return errno == EADDRNOTAVAIL || errno == EAFNOSUPPORT ? E_UNREACH : E_SYSTEM;
+	}
+	if ((first && probe(addr, SOCK_STREAM) != 0) || (*tcp = open_socket(addr, SOCK_STREAM, true)) < 0) {
+		explain(addr, "TCP", errno, why, size);
+		close(*udp);
+		return E_SYSTEM;
+	}
+	return 0;
+}
+
+int listen_open(struct worker *worker, const struct addr *addr, char *why, size_t size)
+{
+	int udp, tcp, ret = open_pair(addr, worker->index == 0, &udp, &tcp, why, size);
+	if (ret != 0)
+		return ret;
+	size_t room = worker->listeners + 1;
+	worker->udp = realloc(worker->udp, room * sizeof(*worker->udp));
+	worker->tcp = realloc(worker->tcp, room * sizeof(*worker->tcp));
+	worker->udp[worker->listeners] = udp_listener_new(worker, udp, addr_is_any(addr), addr_is_v6(addr));
+	worker->tcp[worker->listeners] = tcp_listener_new(worker, tcp);
+	worker->listeners = room;
+	return 0;
+}
+
+void listen_start(struct worker *worker)
+{
+	for (size_t i = 0; i < worker->listeners; i++) {
+		udp_listener_start(worker->udp[i]);
+		tcp_listener_start(worker->tcp[i]);
+	}
+}
+
+void listen_flush(struct worker *worker)
+{
+	for (size_t i = 0; i < worker->listeners; i++)
+		udp_listener_flush(worker->udp[i]);
+}
+
+void listen_close(struct worker *worker)
+{
+	for (size_t i = 0; i < worker->listeners; i++) {
+		udp_listener_free(worker->udp[i]);
+		tcp_listener_free(worker->tcp[i]);
+	}
+	free(worker->udp);
+	free(worker->tcp);
+	worker->listeners = 0;
+}

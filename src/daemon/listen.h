@@ -1,0 +1,25 @@
+/* The sockets that clients talk to. Each worker has its own for every address (SO_REUSEPORT), bound before privileges
+ * are dropped and served by the worker's loop.
+ *
+ *	if (listen_open(worker, &addr, why, size) != 0) ...        main thread, before the workers run
+ *	listen_start(worker);                                       the worker's thread
+ *	listen_close(worker);
+ */
+#pragma once
+
+#include "daemon/server.h"
+
+/* 0, or an error with one line in `why`. */
+int listen_open(struct worker *worker, const struct addr *addr, char *why, size_t size);
+void listen_start(struct worker *worker);
+void listen_flush(struct worker *worker); /* sends what waits: once a turn */
+void listen_close(struct worker *worker);
+
+/* For daemon/listen*.c. */
+struct udp_listener *udp_listener_new(struct worker *worker, int fd, bool any, bool v6);
+void udp_listener_start(struct udp_listener *listener);
+void udp_listener_flush(struct udp_listener *listener);
+void udp_listener_free(struct udp_listener *listener);
+struct tcp_listener *tcp_listener_new(struct worker *worker, int fd);
+void tcp_listener_start(struct tcp_listener *listener);
+void tcp_listener_free(struct tcp_listener *listener);

@@ -1,0 +1,195 @@
+/* Decides how datagrams of clients are taken in and answered: in batches, one system call for up to 32 of each. */
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/arena.h"
+#include "base/counters.h"
+#include "base/limits.h"
+#include "base/log.h"
+#include "daemon/listen.h"
+#include "daemon/serve.h"
+
+enum { BATCH = 32, ROUNDS = 4, CONTROL = 64 };
+
+/* Datagrams of one direction, with all that recvmmsg and sendmmsg want. */
+struct batch {
+	struct mmsghdr msg[BATCH];
+	struct iovec iov[BATCH];
+	struct addr addr[BATCH];
+	_Alignas(struct cmsghdr) uint8_t control[BATCH][CONTROL];
+	uint8_t *data; /* BATCH buffers of `room` bytes */
+	size_t room;
+	unsigned count;
+};
+
+struct udp_listener {
+	struct watch watch;
+	struct worker *worker;
+	bool any; /* the reply must leave from the address that was asked */
+	bool v6;
+	struct batch in, out;
+};
+
+static void batch_init(struct batch *batch, size_t room)
+{
+	batch->room = room;
+	batch->data = xalloc(BATCH * room);
+	for (unsigned i = 0; i < BATCH; i++) {
+		batch->iov[i] = (struct iovec){batch->data + i * room, room};
+		batch->msg[i].msg_hdr = (struct msghdr){.msg_iov = &batch->iov[i], .msg_iovlen = 1, .msg_name = &batch->addr[i]};
+	}
+}
+
+/* --- out --- */
+
+void udp_listener_flush(struct udp_listener *listener)
+{
+	struct batch *out = &listener->out;
+	for (unsigned sent = 0; sent < out->count;) {
+		int ret = sendmmsg(listener->watch.fd, out->msg + sent, out->count - sent, MSG_DONTWAIT | MSG_NOSIGNAL);
+		if (ret > 0) {
+			counters_add(COUNT_ANSWERS_SENT, (uint64_t)ret);
+			sent += (unsigned)ret;
+		} else if (errno != EINTR) {
+			/* The first of them cannot be sent (no route, full buffer): the client will ask again. */
+			counters_add(COUNT_ANSWERS_UNSENT, 1);
+			sent++;
+		}
+	}
+	out->count = 0;
+}
+
+static uint8_t *next_out(struct udp_listener *listener)
+{
+	if (listener->out.count == BATCH)
+		udp_listener_flush(listener);
+	return listener->out.iov[listener->out.count].iov_base;
+}
+
+static void commit(struct udp_listener *listener, const struct peer *peer, size_t len)
+{
+	struct batch *out = &listener->out;
+	unsigned i = out->count++;
+	out->addr[i] = peer->addr;
+	out->iov[i].iov_len = len;
+	struct msghdr *msg = &out->msg[i].msg_hdr;
+	msg->msg_namelen = addr_socklen(&peer->addr);
+	msg->msg_controllen = peer->local_len;
+	msg->msg_control = peer->local_len > 0 ? out->control[i] : NULL;
+	memcpy(out->control[i], peer->local, peer->local_len);
+}
+
+static uint8_t *reserve(const struct peer *peer, size_t *room)
+{
+	struct udp_listener *listener = peer->from;
+	*room = listener->out.room;
+	return next_out(listener);
+}
+
+static void send_reply(const struct peer *peer, size_t len)
+{
+	commit(peer->from, peer, len);
+}
+
+/* --- in --- */
+
+/* The address that was asked, as control data for the reply. */
+static void keep_local(const struct udp_listener *listener, struct msghdr *msg, struct peer *peer)
+{
+	int level = listener->v6 ? IPPROTO_IPV6 : IPPROTO_IP, type = listener->v6 ? IPV6_PKTINFO : IP_PKTINFO;
+	peer->local_len = 0;
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(msg); c != NULL; c = CMSG_NXTHDR(msg, c)) {
+		size_t len = CMSG_SPACE(c->cmsg_len - CMSG_LEN(0));
+		if (c->cmsg_level != level || c->cmsg_type != type || len > SERVE_LOCAL + CMSG_LEN(0))
+			continue;
+		_Alignas(struct cmsghdr) uint8_t copy[CONTROL] = {0};
+		memcpy(copy, c, c->cmsg_len);
+		if (!listener->v6) {
+			struct in_pktinfo *info = (struct in_pktinfo *)(void *)CMSG_DATA((struct cmsghdr *)(void *)copy);
+			info->ipi_ifindex = 0; /* routing decides the way back */
+			info->ipi_spec_dst = info->ipi_addr;
+		}
+		if (len <= SERVE_LOCAL) {
+			memcpy(peer->local, copy, len);
+			peer->local_len = (uint8_t)len;
+		}
+	}
+}
+
+static void serve_batch(struct udp_listener *listener, unsigned count)
+{
+	struct peer peer = {.from = listener, .room_max = LIMIT_UDP_PAYLOAD, .reserve = reserve, .send = send_reply};
+	counters_add(COUNT_QUERIES_UDP, count);
+	for (unsigned i = 0; i < count; i++) {
+		struct mmsghdr *msg = &listener->in.msg[i];
+		/* Port 0 cannot be answered; a cut datagram was longer than any query. */
+		if (msg->msg_hdr.msg_flags & MSG_TRUNC || addr_port(&listener->in.addr[i]) == 0) {
+			counters_add(COUNT_QUERIES_DROPPED, 1);
+			continue;
+		}
+		peer.addr = listener->in.addr[i];
+		if (listener->any)
+			keep_local(listener, &msg->msg_hdr, &peer);
+		uint8_t *out = next_out(listener);
+		size_t len =
+			serve_query(listener->worker, &peer, listener->in.iov[i].iov_base, msg->msg_len, out, listener->out.room);
+		if (len > 0)
+			commit(listener, &peer, len);
+	}
+}
+
+static void prepare(struct udp_listener *listener)
+{
+	for (unsigned i = 0; i < BATCH; i++) {
+		struct msghdr *msg = &listener->in.msg[i].msg_hdr;
+		msg->msg_namelen = sizeof(struct addr);
+		msg->msg_control = listener->any ? listener->in.control[i] : NULL;
+		msg->msg_controllen = listener->any ? CONTROL : 0;
+	}
+}
+
+static void on_ready(struct watch *watch, uint32_t events)
+{
+	(void)events;
+	struct udp_listener *listener = container_of(watch, struct udp_listener, watch);
+	for (int i = 0; i < ROUNDS; i++) {
+		prepare(listener);
+		int count = recvmmsg(watch->fd, listener->in.msg, BATCH, MSG_DONTWAIT, NULL);
+		if (count <= 0)
+			break;
+		serve_batch(listener, (unsigned)count);
+		udp_listener_flush(listener);
+		if (count < BATCH)
+			break;
+	}
+}
+
+struct udp_listener *udp_listener_new(struct worker *worker, int fd, bool any, bool v6)
+{
+	struct udp_listener *listener = xzalloc(1, sizeof(*listener));
+	listener->watch = (struct watch){.fd = fd, .on_ready = on_ready};
+	listener->worker = worker;
+	listener->any = any;
+	listener->v6 = v6;
+	batch_init(&listener->in, LIMIT_UDP_QUERY);
+	batch_init(&listener->out, LIMIT_UDP_PAYLOAD);
+	return listener;
+}
+
+void udp_listener_start(struct udp_listener *listener)
+{
+	if (loop_watch(&listener->worker->loop, &listener->watch, EPOLLIN) != 0)
+		log_error("a UDP socket cannot be watched: %s", strerror(errno));
+}
+
+void udp_listener_free(struct udp_listener *listener)
+{
+	close(listener->watch.fd);
+	free(listener->in.data);
+	free(listener->out.data);
+	free(listener);
+}

@@ -1,0 +1,157 @@
+/* berthd: decides what the command line means, and how the process begins and ends. */
+#include <errno.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/hash.h"
+#include "base/log.h"
+#include "daemon/config.h"
+#include "daemon/privilege.h"
+#include "daemon/server.h"
+
+#ifndef BERTH_VERSION
+#define BERTH_VERSION "unknown"
+#endif
+
+struct options {
+	const char *config_path;
+	bool check;
+};
+
+static void print_help(FILE *to)
+{
+	fputs("usage: berthd [-c FILE] [--check]\n"
+	      "A recursive DNS resolver whose every question leaves from a port borrowed for it alone.\n\n"
+	      "  -c, --config FILE   read this configuration; without one: a safe resolver on 127.0.0.1 and ::1, port 53\n"
+	      "      --check         read the configuration, say whether it is good, and stop\n"
+	      "  -V, --version       print the version\n"
+	      "  -h, --help          print this\n\n"
+	      "It runs in the foreground. SIGTERM ends it, SIGHUP makes it read its configuration again.\n",
+		to);
+}
+
+static void parse_options(struct options *options, int argc, char *argv[])
+{
+	static const struct option known[] = {{"config", required_argument, NULL, 'c'}, {"check", no_argument, NULL, 'k'},
+		{"version", no_argument, NULL, 'V'}, {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
+	for (int c; (c = getopt_long(argc, argv, "c:Vh", known, NULL)) != -1;) {
+		switch (c) {
+		case 'c': options->config_path = optarg; break;
+		case 'k': options->check = true; break;
+		case 'V': puts("berthd " BERTH_VERSION); exit(0);
+		case 'h': print_help(stdout); exit(0);
+		default: print_help(stderr); exit(2);
+		}
+	}
+	if (optind < argc) {
+		fprintf(stderr, "berthd: \"%s\" is not understood; a configuration is named with -c\n", argv[optind]);
+		exit(2);
+	}
+}
+
+static int check(const struct config *config, const char *path)
+{
+	struct hints *hints = malloc(sizeof(*hints));
+	char why[600];
+	int ret = 0;
+	if (hints != NULL && config->resolver.root_hints != NULL)
+		ret = hints_read(hints, config->resolver.root_hints, why, sizeof(why));
+	free(hints);
+	if (ret != 0) {
+		fprintf(stderr, "berthd: %s\n", why);
+		return 1;
+	}
+	struct port_set usable;
+	server_usable_ports(config, &usable, false);
+	printf("%s: good; %u usable ports\n", path != NULL ? path : "defaults", port_set_count(&usable));
+	return 0;
+}
+
+/* --- signals --- */
+
+struct signals {
+	struct watch watch;
+	struct server *server;
+};
+
+static void on_signal(struct watch *watch, uint32_t events)
+{
+	(void)events;
+	struct signals *signals = container_of(watch, struct signals, watch);
+	struct signalfd_siginfo info;
+	while (read(watch->fd, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
+		char why[600];
+		if (info.ssi_signo != SIGHUP) {
+			loop_stop(&signals->server->loop);
+			return;
+		}
+		if (server_reload(signals->server, why, sizeof(why)) != 0)
+			log_error("not reloaded, going on as before: %s", why);
+	}
+}
+
+static int watch_signals(struct signals *signals, struct server *server)
+{
+	sigset_t set;
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
+	signal(SIGPIPE, SIG_IGN);
+	pthread_sigmask(SIG_BLOCK, &set, NULL);
+	*signals = (struct signals){.server = server};
+	signals->watch = (struct watch){.fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC), .on_ready = on_signal};
+	if (signals->watch.fd < 0)
+		return E_SYSTEM;
+	return loop_watch(&server->loop, &signals->watch, EPOLLIN);
+}
+
+static int serve(struct config *config, const char *path)
+{
+	static struct server server;
+	static struct signals signals;
+	char why[600] = "out of resources";
+	privilege_raise_files();
+	if (server_init(&server, config, path, why, sizeof(why)) != 0 || watch_signals(&signals, &server) != 0 ||
+		privilege_drop(config->user, why, sizeof(why)) != 0) {
+		fprintf(stderr, "berthd: %s\n", why);
+		return 1;
+	}
+	if (server_start(&server) != 0) {
+		fprintf(stderr, "berthd: threads cannot be started: %s\n", strerror(errno));
+		return 1;
+	}
+	log_notice("berthd " BERTH_VERSION " is ready: %u workers; answers are not validated yet (DNSSEC is being built)",
+		server.workers);
+	loop_run(&server.loop);
+	loop_unwatch(&server.loop, &signals.watch);
+	close(signals.watch.fd);
+	server_stop(&server);
+	return 0;
+}
+
+int main(int argc, char *argv[])
+{
+	struct options options = {0};
+	parse_options(&options, argc, argv);
+	struct config *config;
+	char why[CONFIG_ERROR];
+	if (config_read(&config, options.config_path, why) != 0) {
+		fprintf(stderr, "berthd: %s\n", why);
+		return 1;
+	}
+	if (options.check) {
+		int ret = check(config, options.config_path);
+		config_free(config);
+		return ret;
+	}
+	hash_init();
+	log_init(config->log_level);
+	return serve(config, options.config_path);
+}

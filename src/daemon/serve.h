@@ -1,0 +1,34 @@
+/* A client's query: answered from the answer cache, refused, or handed to the worker that owns its name.
+ *
+ *	size_t len = serve_query(worker, &peer, wire, wire_len, out, room);
+ *	if (len > 0) send(out, len);                   else: dropped, or peer->reply is called later
+ *
+ * Thread: the worker's that got the query; the later reply comes on the same thread. Never suspends. */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/addr.h"
+#include "daemon/server.h"
+
+enum { SERVE_LOCAL = 32 }; /* room for the local address of a wildcard listener, kept for the reply */
+
+/* Where a query came from and how its answer goes back. Copied while the answer is pending. */
+struct peer {
+	struct addr addr;
+	void *from; /* the listener or the connection */
+	size_t room_max; /* of an answer: 65535 for streams */
+	/* Room for the answer of `room` bytes, to be filled and then sent by `send`; NULL: give up (send is not called). */
+	uint8_t *(*reserve)(const struct peer *peer, size_t *room);
+	void (*send)(const struct peer *peer, size_t len);
+	/* Begin and end of waiting: holds a connection. May be NULL. */
+	void (*hold)(const struct peer *peer);
+	void (*release)(const struct peer *peer);
+	uint8_t local_len;
+	uint8_t local[SERVE_LOCAL];
+};
+
+/* The length of the answer in out, or 0. `out` must hold at least 512 bytes. */
+size_t serve_query(struct worker *worker, const struct peer *peer, const uint8_t *wire, size_t len, uint8_t *out,
+	size_t room);

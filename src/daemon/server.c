@@ -1,0 +1,258 @@
+/* Decides what the process is made of, and what a reload changes. */
+#include "daemon/server.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/arena.h"
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/hash.h"
+#include "base/limits.h"
+#include "base/log.h"
+#include "daemon/control.h"
+#include "daemon/listen.h"
+#include "daemon/worker.h"
+#include "ports/kernel.h"
+
+enum { OWNER_SEED = 0x0e4e, ANSWERS_SHARE = 4 };
+
+struct worker *server_owner(const struct server *server, const uint8_t *name)
+{
+	return &server->worker[hash_bytes(OWNER_SEED, name, name_len(name)) % server->workers];
+}
+
+/* --- the usable ports --- */
+
+void server_usable_ports(const struct config *config, struct port_set *set, bool tell)
+{
+	port_set_fill(set, config->ports.range.first, config->ports.range.last);
+	unsigned all = port_set_count(set);
+	for (size_t i = 0; i < config->ports.exclude_count; i++)
+		port_set_remove(set, config->ports.exclude[i].first, config->ports.exclude[i].last);
+	unsigned excluded = all - port_set_count(set);
+	/* An explicit bind does not ask ip_local_reserved_ports: we have to. */
+	char *list = xalloc(KERNEL_LIST);
+	kernel_reserved_ports(list, KERNEL_LIST);
+	unsigned reserved = port_set_remove_list(set, list);
+	free(list);
+	if (tell)
+		log_notice("ports %u-%u: %u usable (%u excluded, %u reserved by ip_local_reserved_ports)",
+			config->ports.range.first, config->ports.range.last, port_set_count(set), excluded, reserved);
+}
+
+/* --- settings of workers --- */
+
+static int make_settings(struct settings *settings, const struct config *config, char *why, size_t size)
+{
+	*settings = (struct settings){
+		.options = {.minimise = config->resolver.minimise,
+			.ipv4 = config->resolver.ipv4,
+			.ipv6 = config->resolver.ipv6,
+			.query_loopback = config->resolver.query_loopback},
+		.allow = config->allow,
+		.allow_count = config->allow_count,
+	};
+	hints_builtin(&settings->hints);
+	if (config->resolver.root_hints != NULL)
+		return hints_read(&settings->hints, config->resolver.root_hints, why, size);
+	return 0;
+}
+
+/* --- begin --- */
+
+static void make_shared(struct server *server)
+{
+	const struct config *config = server->config;
+	struct rrcache_conf conf = {
+		.bytes = config->cache.memory - config->cache.memory / ANSWERS_SHARE,
+		.ttl_min_s = config->cache.ttl_min,
+		.ttl_max_s = config->cache.ttl_max,
+	};
+	server->rrcache = rrcache_new(&conf);
+	server->facts = facts_new();
+	server->space = port_space_new();
+	struct port_set usable;
+	server_usable_ports(config, &usable, true);
+	port_space_set_usable(server->space, &usable);
+}
+
+static unsigned count_workers(const struct config *config)
+{
+	long cores = sysconf(_SC_NPROCESSORS_ONLN);
+	if (config->workers != CONFIG_WORKERS_AUTO)
+		return config->workers;
+	return cores < 1 ? 1 : cores > LIMIT_WORKERS ? LIMIT_WORKERS : (unsigned)cores;
+}
+
+/* With the default addresses a machine without IPv6 is served on IPv4 alone; what was asked for must work. */
+static int open_listeners(struct server *server, struct worker *worker, char *why, size_t size)
+{
+	const struct config *config = server->config;
+	bool by_default = server->config_path == NULL;
+	for (size_t i = 0; i < config->listen_count; i++) {
+		int ret = listen_open(worker, &config->listen[i], why, size);
+		if (ret == E_UNREACH && by_default && i > 0)
+			log_notice("%s", why);
+		else if (ret != 0)
+			return ret;
+	}
+	return 0;
+}
+
+int server_init(struct server *server, struct config *config, const char *config_path, char *why, size_t size)
+{
+	*server = (struct server){.config = config, .config_path = config_path, .started_us = clock_mono_us()};
+	struct settings *settings = xzalloc(1, sizeof(*settings));
+	int ret = make_settings(settings, config, why, size);
+	if (ret != 0 || (ret = loop_init(&server->loop)) != 0) {
+		free(settings);
+		return ret;
+	}
+	make_shared(server);
+	server->workers = count_workers(config);
+	server->worker = aligned_alloc(64, server->workers * sizeof(*server->worker));
+	if (server->worker == NULL)
+		return E_NOMEM;
+	memset(server->worker, 0, server->workers * sizeof(*server->worker));
+	for (unsigned i = 0; i < server->workers && ret == 0; i++) {
+		struct worker *worker = &server->worker[i];
+		ret = worker_init(worker, server, i, why, size);
+		if (ret == 0)
+			ret = open_listeners(server, worker, why, size);
+		if (ret == 0)
+			worker_apply(worker, settings);
+	}
+	free(settings);
+	if (ret == 0)
+		ret = control_open(&server->control, server, why, size);
+	return ret;
+}
+
+int server_start(struct server *server)
+{
+	for (unsigned i = 0; i < server->workers; i++)
+		if (worker_start(&server->worker[i]) != 0)
+			return E_SYSTEM;
+	control_start(server->control);
+	return 0;
+}
+
+/* --- reload --- */
+
+struct reload {
+	struct tour tour;
+	struct settings settings;
+	struct config *config; /* the new one; the server's before the tour begins */
+};
+
+static void on_visit(struct tour *tour, struct worker *worker)
+{
+	struct reload *reload = container_of(tour, struct reload, tour);
+	worker_apply(worker, &reload->settings);
+}
+
+static void on_done(struct tour *tour)
+{
+	struct reload *reload = container_of(tour, struct reload, tour);
+	tour->server->reloading = false;
+	log_notice("configuration reloaded");
+	free(reload);
+}
+
+static bool same_listen(const struct config *a, const struct config *b)
+{
+	if (a->listen_count != b->listen_count)
+		return false;
+	for (size_t i = 0; i < a->listen_count; i++)
+		if (!addr_equal(&a->listen[i], &b->listen[i]))
+			return false;
+	return true;
+}
+
+static void tell_what_needs_restart(const struct config *old, const struct config *now)
+{
+	if (!same_listen(old, now))
+		log_warning("listen: has changed; that takes effect with the next start");
+	if (old->workers != now->workers || old->ports.pool != now->ports.pool)
+		log_warning("workers: or ports.pool: has changed; that takes effect with the next start");
+	if (strcmp(old->control_socket, now->control_socket) != 0)
+		log_warning("control.socket: has changed; that takes effect with the next start");
+}
+
+static void apply_shared(struct server *server, const struct config *config)
+{
+	struct rrcache_conf conf = {
+		.bytes = config->cache.memory - config->cache.memory / ANSWERS_SHARE,
+		.ttl_min_s = config->cache.ttl_min,
+		.ttl_max_s = config->cache.ttl_max,
+	};
+	rrcache_configure(server->rrcache, &conf);
+	log_init(config->log_level);
+	struct port_set usable;
+	server_usable_ports(config, &usable, true);
+	port_space_set_usable(server->space, &usable);
+}
+
+int server_reload(struct server *server, char *why, size_t size)
+{
+	if (server->reloading) {
+		snprintf(why, size, "a reload is under way; try again in a moment");
+		return E_BUSY;
+	}
+	struct reload *reload = xzalloc(1, sizeof(*reload));
+	char text[CONFIG_ERROR];
+	int ret = config_read(&reload->config, server->config_path, text);
+	if (ret != 0)
+		snprintf(why, size, "%s", text);
+	else
+		ret = make_settings(&reload->settings, reload->config, why, size);
+	if (ret != 0) {
+		config_free(reload->config);
+		free(reload);
+		return ret;
+	}
+	tell_what_needs_restart(server->config, reload->config);
+	apply_shared(server, reload->config);
+	config_free(server->config);
+	server->config = reload->config;
+	server->reloading = true;
+	reload->tour.visit = on_visit;
+	reload->tour.done = on_done;
+	tour_begin(&reload->tour, server);
+	return 0;
+}
+
+/* --- end --- */
+
+/* Mail may still be on its way between workers that do not run any more: it is delivered here until none is left, so
+ * that whatever it carries is freed by its owner. */
+static void drain(struct server *server)
+{
+	bool any = true;
+	while (any) {
+		any = loop_drain(&server->loop);
+		for (unsigned i = 0; i < server->workers; i++)
+			any |= loop_drain(&server->worker[i].loop);
+	}
+}
+
+void server_stop(struct server *server)
+{
+	for (unsigned i = 0; i < server->workers; i++)
+		worker_join(&server->worker[i]);
+	for (unsigned i = 0; i < server->workers; i++)
+		worker_end_lookups(&server->worker[i]);
+	drain(server);
+	control_free(server->control);
+	for (unsigned i = 0; i < server->workers; i++)
+		worker_deinit(&server->worker[i]);
+	free(server->worker);
+	rrcache_free(server->rrcache);
+	facts_free(server->facts);
+	port_space_free(server->space);
+	loop_deinit(&server->loop);
+	config_free(server->config);
+}

@@ -1,0 +1,87 @@
+/* The process: its configuration, what all workers share, and the workers.
+ *
+ *	struct server server;
+ *	if (server_init(&server, config, path, why) != 0) ...    sockets bound, nothing running yet
+ *	server_start(&server);
+ *	loop_run(&server.loop);                                  the main thread: signals and control
+ *	server_stop(&server);                                    workers joined, all freed
+ *
+ * Thread: main, unless a field says otherwise. */
+#pragma once
+
+#include <pthread.h>
+
+#include "base/counters.h"
+#include "cache/rrcache.h"
+#include "daemon/access.h"
+#include "daemon/config.h"
+#include "net/loop.h"
+#include "ports/pool.h"
+#include "resolve/resolver.h"
+
+struct control;
+struct server;
+struct tcp_listener;
+struct udp_listener;
+
+/* What a reload changes for a worker; each worker copies it and reads its copy without locks. */
+struct settings {
+	struct hints hints;
+	struct resolve_options options;
+	const struct prefix *allow; /* the configuration's */
+	size_t allow_count;
+};
+
+struct worker {
+	struct server *server;
+	unsigned index;
+	pthread_t thread;
+	struct loop loop; /* other threads may post */
+	struct counters counters;
+	struct ledger *ledger;
+	struct pool *pool;
+	struct resolver *resolver;
+	struct answers *answers;
+	struct access_list access;
+	struct udp_listener **udp;
+	struct tcp_listener **tcp;
+	size_t listeners;
+};
+
+struct server {
+	struct config *config;
+	const char *config_path; /* NULL: defaults */
+	struct loop loop;        /* of the main thread */
+	struct port_space *space;
+	struct rrcache *rrcache;
+	struct facts_table *facts;
+	struct worker *worker;
+	unsigned workers;
+	struct control *control;
+	uint64_t started_us; /* monotonic */
+	_Atomic bool reloading;
+};
+
+int server_init(struct server *server, struct config *config, const char *config_path, char *why, size_t size);
+int server_start(struct server *server);
+void server_stop(struct server *server);
+/* Reads the configuration again and gives it to the workers. 0, or an error with one line in `why`; then nothing has
+ * changed. */
+int server_reload(struct server *server, char *why, size_t size);
+
+/* The usable ports of a configuration on this machine; what took ports away is logged with `tell`. */
+void server_usable_ports(const struct config *config, struct port_set *set, bool tell);
+
+/* The worker that runs all lookups of a name. Any thread. */
+struct worker *server_owner(const struct server *server, const uint8_t *name);
+
+/* Visits each worker in its own thread, one after the other, then comes back to the main thread.
+ * Ownership: the tour is the caller's until `done`. */
+struct tour {
+	struct mail mail;
+	struct server *server;
+	unsigned at;
+	void (*visit)(struct tour *tour, struct worker *worker);
+	void (*done)(struct tour *tour);
+};
+void tour_begin(struct tour *tour, struct server *server);

@@ -1,0 +1,118 @@
+/* Decides what a worker consists of and how it begins and ends. */
+#include "daemon/worker.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/error.h"
+#include "base/limits.h"
+#include "daemon/listen.h"
+
+enum { USER_BYTES = 64, ANSWERS_SHARE = 4 };
+
+static void on_turn(void *arg)
+{
+	listen_flush(arg);
+}
+
+static unsigned share(unsigned all, unsigned workers, unsigned index)
+{
+	return all / workers + (index < all % workers);
+}
+
+static void make_pool(struct worker *worker)
+{
+	const struct server *server = worker->server;
+	worker->ledger = ledger_new(LIMIT_LEDGER / server->workers);
+	struct pool_conf conf = {
+		.space = server->space,
+		.ledger = worker->ledger,
+		.size = share(server->config->ports.pool, server->workers, worker->index),
+		.ipv4 = server->config->resolver.ipv4,
+		.ipv6 = server->config->resolver.ipv6,
+		.user_size = USER_BYTES,
+	};
+	worker->pool = pool_new(&conf);
+}
+
+static void make_resolver(struct worker *worker)
+{
+	struct resolver_conf conf = {
+		.loop = &worker->loop,
+		.rrcache = worker->server->rrcache,
+		.facts = worker->server->facts,
+		.pool = worker->pool,
+	};
+	worker->resolver = resolver_new(&conf);
+}
+
+int worker_init(struct worker *worker, struct server *server, unsigned index, char *why, size_t size)
+{
+	worker->server = server;
+	worker->index = index;
+	if (loop_init(&worker->loop) != 0) {
+		snprintf(why, size, "no event loop can be made (epoll, eventfd); raise the descriptor limit (LimitNOFILE=)");
+		return E_SYSTEM;
+	}
+	worker->loop.on_turn = on_turn;
+	worker->loop.on_turn_arg = worker;
+	make_pool(worker);
+	make_resolver(worker);
+	/* A quarter of the memory is for finished answers, in equal shares; the rest is the rrset cache's. */
+	worker->answers = answers_new(server->config->cache.memory / ANSWERS_SHARE / server->workers);
+	return 0;
+}
+
+void worker_apply(struct worker *worker, const struct settings *settings)
+{
+	resolver_configure(worker->resolver, &settings->hints, &settings->options);
+	free((void *)worker->access.allow);
+	struct prefix *allow = xzalloc(settings->allow_count, sizeof(*allow));
+	if (settings->allow_count > 0)
+		memcpy(allow, settings->allow, settings->allow_count * sizeof(*allow));
+	worker->access = (struct access_list){.allow = allow, .count = settings->allow_count};
+}
+
+static void *run(void *arg)
+{
+	struct worker *worker = arg;
+	counters_attach(&worker->counters);
+	listen_start(worker);
+	loop_run(&worker->loop);
+	return NULL;
+}
+
+int worker_start(struct worker *worker)
+{
+	sigset_t all, old;
+	sigfillset(&all); /* signals are the main thread's */
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	int ret = pthread_create(&worker->thread, NULL, run, worker);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	return ret == 0 ? 0 : E_SYSTEM;
+}
+
+void worker_join(struct worker *worker)
+{
+	loop_stop(&worker->loop);
+	pthread_join(worker->thread, NULL);
+}
+
+void worker_end_lookups(struct worker *worker)
+{
+	resolver_free(worker->resolver);
+	worker->resolver = NULL;
+}
+
+void worker_deinit(struct worker *worker)
+{
+	listen_close(worker);
+	pool_free(worker->pool);
+	ledger_free(worker->ledger);
+	answers_free(worker->answers);
+	free((void *)worker->access.allow);
+	loop_deinit(&worker->loop);
+}
