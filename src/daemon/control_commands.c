@@ -29,7 +29,7 @@ struct survey {
 	size_t running;
 	/* of one port */
 	uint16_t port;
-	struct ledger_entry loan[LOANS_SHOWN], lent;
+	struct ledger_entry loan[2 * LOANS_SHOWN], lent; /* the second half: room while a worker's are added */
 	size_t loans;
 	bool is_lent;
 };
@@ -67,14 +67,11 @@ static struct survey *begin_survey(struct control_call *call, void (*finish)(str
 static json_t *ports_json(const struct survey *survey)
 {
 	const struct server *server = survey->call->server;
-	struct port_set usable;
-	port_space_usable(server->space, &usable);
-	unsigned moorable = 0;
-	for (unsigned port = survey->moorable.first; port <= survey->moorable.last && survey->moorable.last > 0; port++)
-		moorable += port_set_has(&usable, (uint16_t)port);
+	unsigned usable = port_space_usable(server->space, 1, PORTS_ALL - 1);
+	unsigned moorable = port_space_usable(server->space, survey->moorable.first, survey->moorable.last);
 	char range[16];
 	snprintf(range, sizeof(range), "%u-%u", server->config->ports.range.first, server->config->ports.range.last);
-	return json_pack("{s:s, s:i, s:i, s:i, s:i, s:i, s:i}", "range", range, "usable", (int)port_set_count(&usable), "pool",
+	return json_pack("{s:s, s:i, s:i, s:i, s:i, s:i, s:i}", "range", range, "usable", (int)usable, "pool",
 		(int)survey->pool.size, "idle", (int)survey->pool.idle, "lent", (int)survey->pool.lent, "grown",
 		(int)survey->pool.grown, "moorable", (int)moorable);
 }
@@ -135,12 +132,10 @@ static int compare_loans(const void *left, const void *right)
 static void visit_port(struct tour *tour, struct worker *worker)
 {
 	struct survey *survey = container_of(tour, struct survey, tour);
-	struct ledger_entry all[2 * LOANS_SHOWN];
-	memcpy(all, survey->loan, survey->loans * sizeof(all[0]));
-	size_t count = survey->loans + ledger_find(worker->ledger, survey->port, all + survey->loans, LOANS_SHOWN);
-	qsort(all, count, sizeof(all[0]), compare_loans);
-	survey->loans = count < LOANS_SHOWN ? count : LOANS_SHOWN;
-	memcpy(survey->loan, all, survey->loans * sizeof(all[0]));
+	survey->loans += ledger_find(worker->ledger, survey->port, survey->loan + survey->loans, LOANS_SHOWN);
+	qsort(survey->loan, survey->loans, sizeof(survey->loan[0]), compare_loans);
+	if (survey->loans > LOANS_SHOWN)
+		survey->loans = LOANS_SHOWN;
 	if (pool_find_lent(worker->pool, survey->port, &survey->lent))
 		survey->is_lent = true;
 }
@@ -158,9 +153,7 @@ static const char *why_not_usable(const struct config *config, uint16_t port)
 static void finish_port(struct survey *survey)
 {
 	struct server *server = survey->call->server;
-	struct port_set usable;
-	port_space_usable(server->space, &usable);
-	bool is_usable = port_set_has(&usable, survey->port);
+	bool is_usable = port_space_is_usable(server->space, survey->port);
 	json_t *loans = json_array();
 	for (size_t i = 0; i < survey->loans; i++)
 		json_array_append_new(loans, json_of_loan(&survey->loan[i]));

@@ -67,9 +67,9 @@ static int check(const struct config *config, const char *path)
 		fprintf(stderr, "berthd: %s\n", why);
 		return 1;
 	}
-	struct port_set usable;
-	server_usable_ports(config, &usable, false);
-	printf("%s: good; %u usable ports\n", path != NULL ? path : "defaults", port_set_count(&usable));
+	struct port_set *usable = server_usable_ports(config, false);
+	printf("%s: good; %u usable ports\n", path != NULL ? path : "defaults", port_set_count(usable));
+	free(usable);
 	return 0;
 }
 

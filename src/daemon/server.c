@@ -26,8 +26,9 @@ struct worker *server_owner(const struct server *server, const uint8_t *name)
 
 /* --- the usable ports --- */
 
-void server_usable_ports(const struct config *config, struct port_set *set, bool tell)
+struct port_set *server_usable_ports(const struct config *config, bool tell)
 {
+	struct port_set *set = xalloc(sizeof(*set)); /* 8 KiB */
 	port_set_fill(set, config->ports.range.first, config->ports.range.last);
 	unsigned all = port_set_count(set);
 	for (size_t i = 0; i < config->ports.exclude_count; i++)
@@ -41,6 +42,14 @@ void server_usable_ports(const struct config *config, struct port_set *set, bool
 	if (tell)
 		log_notice("ports %u-%u: %u usable (%u excluded, %u reserved by ip_local_reserved_ports)",
 			config->ports.range.first, config->ports.range.last, port_set_count(set), excluded, reserved);
+	return set;
+}
+
+static void set_usable(struct server *server, const struct config *config)
+{
+	struct port_set *usable = server_usable_ports(config, true);
+	port_space_set_usable(server->space, usable);
+	free(usable);
 }
 
 /* --- settings of workers --- */
@@ -74,9 +83,7 @@ static void make_shared(struct server *server)
 	server->rrcache = rrcache_new(&conf);
 	server->facts = facts_new();
 	server->space = port_space_new();
-	struct port_set usable;
-	server_usable_ports(config, &usable, true);
-	port_space_set_usable(server->space, &usable);
+	set_usable(server, config);
 }
 
 static unsigned count_workers(const struct config *config)
@@ -191,9 +198,7 @@ static void apply_shared(struct server *server, const struct config *config)
 	};
 	rrcache_configure(server->rrcache, &conf);
 	log_init(config->log_level);
-	struct port_set usable;
-	server_usable_ports(config, &usable, true);
-	port_space_set_usable(server->space, &usable);
+	set_usable(server, config);
 }
 
 int server_reload(struct server *server, char *why, size_t size)

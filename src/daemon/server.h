@@ -69,8 +69,8 @@ void server_stop(struct server *server);
  * changed. */
 int server_reload(struct server *server, char *why, size_t size);
 
-/* The usable ports of a configuration on this machine; what took ports away is logged with `tell`. */
-void server_usable_ports(const struct config *config, struct port_set *set, bool tell);
+/* The usable ports of a configuration on this machine, to be freed; what took ports away is logged with `tell`. */
+struct port_set *server_usable_ports(const struct config *config, bool tell);
 
 /* The worker that runs all lookups of a name. Any thread. */
 struct worker *server_owner(const struct server *server, const uint8_t *name);

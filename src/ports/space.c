@@ -48,11 +48,19 @@ void port_space_set_usable(struct port_space *space, const struct port_set *usab
 	pthread_mutex_unlock(&space->lock);
 }
 
-void port_space_usable(struct port_space *space, struct port_set *out)
+unsigned port_space_usable(struct port_space *space, uint16_t first, uint16_t last)
 {
+	unsigned count = 0;
 	pthread_mutex_lock(&space->lock);
-	*out = space->usable;
+	for (unsigned port = first; port <= last; port++)
+		count += port_set_has(&space->usable, (uint16_t)port);
 	pthread_mutex_unlock(&space->lock);
+	return count;
+}
+
+bool port_space_is_usable(struct port_space *space, uint16_t port)
+{
+	return port_space_usable(space, port, port) == 1;
 }
 
 static uint64_t bit_of(uint16_t port)

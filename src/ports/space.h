@@ -32,7 +32,9 @@ struct port_space *port_space_new(void);
 void port_space_free(struct port_space *space);
 /* Lent ports finish their loans; new draws obey. */
 void port_space_set_usable(struct port_space *space, const struct port_set *usable);
-void port_space_usable(struct port_space *space, struct port_set *out);
+bool port_space_is_usable(struct port_space *space, uint16_t port);
+/* How many ports of first..last are usable. */
+unsigned port_space_usable(struct port_space *space, uint16_t first, uint16_t last);
 bool port_space_is_lent(const struct port_space *space, uint16_t port);
 bool port_space_is_taken(const struct port_space *space, uint16_t port);
 unsigned port_space_lent(const struct port_space *space);
