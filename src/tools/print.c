@@ -46,6 +46,11 @@ const char *arrow_from(void)
 	return unicode ? "\u2190" : "<-";
 }
 
+const char *arrow_cut(void)
+{
+	return unicode ? "\u00d7" : "-x";
+}
+
 const char *safe(const char *text)
 {
 	size_t size = strlen(text) * 6 + 4; /* the longest escape of one byte has four, of two bytes six */
@@ -61,8 +66,9 @@ const char *text_of(const json_t *object, const char *key)
 int64_t count_of(const json_t *object, const char *key)
 {
 	const json_t *value = json_object_get(object, key);
-	if (json_is_real(value)) /* 1e300 is a number too */
-		return (int64_t)fmax(-9e18, fmin(9e18, json_real_value(value)));
+	const double limit = 9e18; /* 1e300 is a number too */
+	if (json_is_real(value))
+		return (int64_t)fmax(-limit, fmin(limit, json_real_value(value)));
 	return json_integer_value(value);
 }
 
@@ -126,6 +132,12 @@ const char *duration(int64_t us, char out[static PRINT_NUMBER])
 	else
 		snprintf(out, PRINT_NUMBER, "%lld days %lld h", min / 1440, min / 60 % 24);
 	return out;
+}
+
+const char *duration_s(int64_t s, char out[static PRINT_NUMBER])
+{
+	const int64_t most = INT64_MAX / 1000000;
+	return duration((s > most ? most : s < 0 ? -1 : s) * 1000000, out);
 }
 
 const char *moment(double at, char out[static PRINT_TIME])

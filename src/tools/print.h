@@ -18,9 +18,10 @@ enum { PRINT_NUMBER = 32, PRINT_TIME = 48 };
 void print_init(void);
 /* What switches a style on; STYLE_PLAIN ends it. "" without colours. */
 const char *style(enum style which);
-/* "→" and "←", or "->" and "<-" where the locale is not UTF-8. */
+/* "→", "←" and "×", or "->", "<-" and "-x" where the locale is not UTF-8. */
 const char *arrow_to(void);
 const char *arrow_from(void);
+const char *arrow_cut(void);
 
 const char *safe(const char *text) __attribute__((returns_nonnull, nonnull));
 /* The string of a key, safe; "" when it is not there or no string. */
@@ -39,6 +40,7 @@ void print_padded(const char *text, int width);
 const char *grouped(int64_t number, char out[static PRINT_NUMBER]);
 /* "0.3 ms", "14.2 ms", "3.10 s", "2 h 5 min" */
 const char *duration(int64_t us, char out[static PRINT_NUMBER]);
+const char *duration_s(int64_t s, char out[static PRINT_NUMBER]);
 /* "2026-11-22 14:03:04.123", in local time */
 const char *moment(double at, char out[static PRINT_TIME]);
 

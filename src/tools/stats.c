@@ -73,7 +73,7 @@ static int run_stats(const struct tool *tool, int argc, char **argv)
 	print_counters(json_object_get(reply, "counters"), json_object_get(reply, "help"));
 	print_standing("pool", json_object_get(reply, "ports"));
 	print_standing("cache", json_object_get(reply, "cache"));
-	printf("\n%scounted for %s%s\n", style(STYLE_DIM), duration(count_of(reply, "uptime_s") * 1000000, time),
+	printf("\n%scounted for %s%s\n", style(STYLE_DIM), duration_s(count_of(reply, "uptime_s"), time),
 		style(STYLE_PLAIN));
 	json_decref(reply);
 	return EXIT_GOOD;

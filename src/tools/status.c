@@ -26,8 +26,7 @@ static void print_status(const json_t *reply, const char *socket)
 {
 	char text[PRINT_NUMBER];
 	printf("%sberthd %s%s, process %lld, up for %s\n\n", style(STYLE_BOLD), text_of(reply, "version"),
-		style(STYLE_PLAIN), (long long)count_of(reply, "pid"),
-		duration(count_of(reply, "uptime_s") * 1000000, text));
+		style(STYLE_PLAIN), (long long)count_of(reply, "pid"), duration_s(count_of(reply, "uptime_s"), text));
 	print_line("listens on", joined(json_object_get(reply, "listen"), ", "));
 	snprintf(text, sizeof(text), "%lld", (long long)count_of(reply, "workers"));
 	print_line("workers", text);

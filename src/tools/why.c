@@ -59,18 +59,25 @@ static int detail_column(const json_t *story)
 	return column;
 }
 
+/* Which way the datagram went between port and server, or that none came. */
+static const char *mark_of(const char *word)
+{
+	if (strcmp(word, "ask") == 0)
+		return arrow_to();
+	return strcmp(word, "timeout") == 0 || strcmp(word, "error") == 0 ? arrow_cut() : arrow_from();
+}
+
 /* "port 60054 -> 192.0.2.1@53", "port 60054 <- 192.0.2.1@53 tcp after 14.1 ms" */
 static void print_exchange(const json_t *event, int pad)
 {
 	char time[PRINT_NUMBER];
 	const char *server = text_of(event, "server"), *transport = text_of(event, "transport");
-	bool asks = strcmp(text_of(event, "event"), "ask") == 0;
 	if (*server == '\0')
 		return;
 	printf("%*s", pad > 0 ? pad + 3 : 3, "");
 	if (count_of(event, "port") > 0)
 		printf("%sport %5lld%s ", style(STYLE_PORT), (long long)count_of(event, "port"), style(STYLE_PLAIN));
-	printf("%s %s", asks ? arrow_to() : arrow_from(), server);
+	printf("%s %s", mark_of(text_of(event, "event")), server);
 	if (*transport != '\0' && strcmp(transport, "udp") != 0)
 		printf(" %s", transport);
 	if (json_is_number(json_object_get(event, "rtt_us")))

@@ -221,6 +221,7 @@ def test_why(serve, berth):
     assert "after 14.1 ms" in next(line for line in out if "← 198.51.100.4@53" in line)
     assert len({line.index("port ") for line in out if "port " in line and " ms  " in line}) == 1, "one column"
     assert "192.0.2.53@53 tcp" in asks[2]
+    assert any("no reply" in line and "port 51877 × 2001:db8::53@53" in line for line in out)
     assert "            and 2 more steps that were not kept" in out
     assert "4 questions to 4 servers, from 4 borrowed ports." in out
     assert out[-1] == "NOERROR  flags ra ad  in 42.5 ms"
