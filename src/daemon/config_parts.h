@@ -1,9 +1,8 @@
 /* What the files of the configuration share; nobody else includes this.
  *
- *	text -> config_tree.c -> a tree of nodes with lines; what YAML allows and a configuration does not need is
- *refused
- *	     -> config_schema.c -> the keys and their kinds are checked, and libcyaml fills struct config_raw
- *	     -> config_values.c -> the words of config_raw become numbers, addresses and sets in struct config
+ *	text -> config_tree.c    a tree of nodes with lines; what a configuration does not need of YAML is refused
+ *	     -> config_schema.c  the keys and their kinds are checked, and libcyaml fills struct config_raw
+ *	     -> config_values.c  the words of config_raw become numbers, addresses and sets in struct config
  *
  * Everything of one reading lives in one arena. Thread: main. */
 #pragma once

@@ -190,24 +190,28 @@ static int take_event(struct builder *b, const yaml_event_t *event)
 /* libyaml's words for what people do most, and ours. */
 static const struct {
 	const char *theirs, *ours;
+	bool at_start; /* the line where it begins helps, not the one where the text ran out */
 } syntax_words[] = {
-	{"found character that cannot start any token", "a tab or a character that has to be in quotes; "
-							"indent with spaces, quote the value"},
-	{"found a tab character", "a tab in the indentation; indent with spaces"},
+	{"found character that cannot start any token",
+		"a tab or a character that has to be in quotes; "
+		"indent with spaces, quote the value",
+		false},
+	{"found a tab character", "a tab in the indentation; indent with spaces", false},
 	{"mapping values are not allowed",
-		"a colon where no key can be; check the indentation, quote a value with a colon"},
-	{"found unexpected ':'", "a colon that is part of a value or has no space after it; quote the value"},
-	{"did not find expected node content", "a value that has to be in quotes, as \"::1\" has in a list; quote it"},
-	{"could not find expected ':'", "a line that is not KEY: VALUE; add the colon"},
+		"a colon where no key can be; check the indentation, quote a value with a colon", false},
+	{"found unexpected ':'", "a colon that is part of a value or has no space after it; quote the value", false},
+	{"did not find expected node content", "a value that has to be in quotes, as \"::1\" has in a list; quote it",
+		false},
+	{"could not find expected ':'", "a line that is not KEY: VALUE; add the colon", true},
 	{"did not find expected key",
-		"the indentation does not fit the lines above; indent the keys of a section alike"},
-	{"did not find expected ',' or ']'", "a list that does not end; close it with ]"},
-	{"did not find expected ',' or '}'", "a section in braces that does not end; close it with }"},
-	{"found unexpected end of stream", "a quote that does not end; close it"},
-	{"did not find expected '-' indicator",
-		"a line that does not start with - in a list; indent its entries alike"},
-	{"did not find expected <document start>", "text after the end of the sections; check the indentation"},
-	{"control characters are not allowed", "a control character; take it away"},
+		"the indentation does not fit the lines above; indent the keys of a section alike", false},
+	{"did not find expected ',' or ']'", "a list that does not end; close it with ]", true},
+	{"did not find expected ',' or '}'", "a section in braces that does not end; close it with }", true},
+	{"found unexpected end of stream", "a quote that does not end; close it", true},
+	{"did not find expected '-' indicator", "a line that does not start with - in a list; indent its entries alike",
+		false},
+	{"did not find expected <document start>", "text after the end of the sections; check the indentation", false},
+	{"control characters are not allowed", "a control character; take it away", false},
 };
 
 static unsigned line_of_offset(const char *text, size_t offset)
@@ -226,7 +230,9 @@ static int complain_syntax(const yaml_parser_t *parser, const char *text, const 
 		line = line_of_offset(text, parser->problem_offset);
 	for (size_t i = 0; i < sizeof(syntax_words) / sizeof(syntax_words[0]); i++)
 		if (strstr(problem, syntax_words[i].theirs) != NULL)
-			return config_complain(report, line, NULL, "%s", syntax_words[i].ours);
+			return config_complain(report,
+				syntax_words[i].at_start ? (unsigned)parser->context_mark.line + 1 : line, NULL, "%s",
+				syntax_words[i].ours);
 	return config_complain(report, line, NULL, "this is not YAML: %s; see the example in berthd(8)", problem);
 }
 

@@ -1,7 +1,5 @@
 /* berth query: asks berthd for one record set, as a client would be answered. */
-#include <ctype.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "tools/client.h"
 #include "tools/print.h"

@@ -354,6 +354,24 @@ def test_a_socket_that_may_not_be_opened(berth, serve, tmp_path):
     fails(berth, ["status"], "Permission denied; be root or in the group that owns it")
 
 
+def test_a_socket_that_somebody_else_put_there(berth, tmp_path):
+    if os.geteuid() != 0:
+        pytest.skip("only root can be somebody else")
+    folder = tmp_path / "tmp"
+    folder.mkdir()
+    for above in (tmp_path, tmp_path.parent, tmp_path.parent.parent):
+        os.chmod(above, above.stat().st_mode | 0o011)
+    os.chmod(folder, 0o1777)
+    program = ("import os, socket, sys; os.setuid(65534); s = socket.socket(socket.AF_UNIX);"
+               "s.bind(sys.argv[1]); s.listen(); print(flush=True); s.accept()[0].recv(1)")
+    with subprocess.Popen(["/usr/bin/python3", "-c", program, str(folder / "control")], stdout=subprocess.PIPE) as other:
+        other.stdout.readline()
+        done = berth("status", "--socket", str(folder / "control"))
+        other.kill()
+    assert done.returncode == 1
+    assert "belongs to another user and lies where everybody may write, so it is not believed" in done.stderr
+
+
 @pytest.mark.parametrize("args", FAILURES)
 def test_silence(serve, berth, args):
     serve(lambda request: None)

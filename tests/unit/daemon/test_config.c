@@ -162,6 +162,8 @@ static void test_lists(void **state)
 	config_free(c);
 }
 
+#define TEN "0123456789"
+
 struct wrong {
 	const char *text, *why;
 };
@@ -198,11 +200,11 @@ static const struct wrong wrongs[] = {
 		"b.yaml:1: a value of more than one line, or with a control character in it; write it on "
 		"one line"},
 	{"[[[[[[[[[[", "b.yaml:1: nested deeper than any key of this file; check the brackets"},
-	{"listen: [a\n", "b.yaml:2: a list that does not end; close it with ]"},
-	{"ports: {pool: 1\n", "b.yaml:2: a section in braces that does not end; close it with }"},
-	{"user: \"berth\n", "b.yaml:2: a quote that does not end; close it"},
+	{"\nlisten: [a\nuser: b\n\n", "b.yaml:2: a list that does not end; close it with ]"},
+	{"ports: {pool: 1\n\n", "b.yaml:1: a section in braces that does not end; close it with }"},
+	{"user: \"berth\n", "b.yaml:1: a quote that does not end; close it"},
 	{"user: a: b\n", "b.yaml:1: a colon where no key can be; check the indentation, quote a value with a colon"},
-	{"workers: 1\nuser\n", "b.yaml:3: a line that is not KEY: VALUE; add the colon"},
+	{"workers: 1\nuser\n", "b.yaml:2: a line that is not KEY: VALUE; add the colon"},
 	{"ports:\n  pool: 1\n range: 1\n",
 		"b.yaml:3: the indentation does not fit the lines above; indent the keys of a section alike"},
 	{"? [a]\n: b\n", "b.yaml:1: a list or a section where a key has to be; write KEY: VALUE"},
@@ -338,6 +340,9 @@ static const struct wrong wrongs[] = {
 		"after the first BITS, for example 10.0.0.0/8"},
 	{"control: {socket: x}\n", "b.yaml:1: control.socket: \"x\" is not a path from the root; write for example "
 				   "/run/berth/control"},
+	{"control:\n  socket: /" TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN "1234567\n",
+		"b.yaml:2: control.socket: \"/" TEN TEN TEN TEN TEN TEN
+		"0123456...\" is too long for a socket; write at most 107 characters"},
 };
 
 static void test_wrong(void **state)
