@@ -52,7 +52,10 @@ struct config {
 /* path NULL: the defaults. 0, or E_INVAL/E_NOENT/E_ACCESS with one line in `why`: "FILE:LINE: KEY: what is wrong; what
  * would be right". */
 int config_read(struct config **config, const char *path, char why[static CONFIG_ERROR]);
+/* The same for text that is in memory already; `name` stands for the file in complaints and for its folder. */
+int config_read_text(struct config **config, const char *name, const char *text, size_t len,
+	char why[static CONFIG_ERROR]);
 void config_free(struct config *config);
 
-/* Where the control socket is when nobody says otherwise; tools use the same rule. */
+/* Where the control socket is when nobody says otherwise: path_control_socket of base/paths.h, as in the tool. */
 const char *config_default_socket(char *out, size_t size);

@@ -1,0 +1,36 @@
+/* Decides where the control socket is by default. /tmp comes last, because there anybody may put a socket of that name
+ * first; the tool asks the kernel who listens before it believes what it hears there. */
+#include "base/paths.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/error.h"
+
+static bool fits(int len, size_t size)
+{
+	return len > 0 && (size_t)len < size;
+}
+
+static bool is_folder(const char *path)
+{
+	struct stat st;
+	return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+int path_control_socket(char *out, size_t size)
+{
+	unsigned uid = (unsigned)geteuid();
+	if (uid == 0)
+		return fits(snprintf(out, size, "/run/berth/control"), size) ? 0 : E_SPACE;
+	const char *runtime = getenv("XDG_RUNTIME_DIR");
+	/* The XDG Base Directory Specification wants a relative path ignored. */
+	if (runtime != NULL && runtime[0] == '/' && fits(snprintf(out, size, "%s/berth-control", runtime), size))
+		return 0;
+	if (fits(snprintf(out, size, "/run/user/%u", uid), size) && is_folder(out))
+		return fits(snprintf(out, size, "/run/user/%u/berth-control", uid), size) ? 0 : E_SPACE;
+	return fits(snprintf(out, size, "/tmp/berth-%u-control", uid), size) ? 0 : E_SPACE;
+}

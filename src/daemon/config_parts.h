@@ -1,0 +1,109 @@
+/* What the files of the configuration share; nobody else includes this.
+ *
+ *	text -> config_tree.c    a tree of nodes with lines; what a configuration does not need of YAML is refused
+ *	     -> config_schema.c  the keys and their kinds are checked, and libcyaml fills struct config_raw
+ *	     -> config_values.c  the words of config_raw become numbers, addresses and sets in struct config
+ *
+ * Everything of one reading lives in one arena. Thread: main. */
+#pragma once
+
+#include "base/arena.h"
+#include "daemon/config.h"
+
+enum {
+	CONFIG_KEY = 80,   /* a key with its section, cut */
+	CONFIG_QUOTE = 72, /* a value repeated in a message, cut */
+	LIMIT_CONFIG_BYTES = 1 << 20,
+	LIMIT_CONFIG_DEPTH = 8,
+	LIMIT_CONFIG_KEYS = 64, /* of one section; so that looking for a key twice stays cheap */
+	LIMIT_CONFIG_LISTEN = 64,
+	LIMIT_CONFIG_EXCLUDE = 4096,
+	LIMIT_CONFIG_ALLOW = 1024,
+	LIMIT_CONFIG_TTL_S = 604800, /* RFC 8767 4: a week */
+};
+
+/* Where complaints go. */
+struct config_report {
+	const char *file;
+	char *why; /* CONFIG_ERROR bytes */
+};
+
+/* Writes "FILE:LINE: KEY: message" and returns E_INVAL. line 0 and key NULL are left out. */
+int config_complain(const struct config_report *report, unsigned line, const char *key, const char *format, ...)
+	__attribute__((format(printf, 4, 5), nonnull(1, 4)));
+
+/* --- config_tree.c --- */
+
+enum config_kind { CONFIG_NOTHING, CONFIG_TEXT, CONFIG_LIST, CONFIG_SECTION };
+
+struct config_node {
+	enum config_kind kind;
+	unsigned line, count;   /* count of children */
+	const char *key, *text; /* key: in a section; text: CONFIG_TEXT */
+	struct config_node *parent, *first, *last, *next;
+};
+
+/* *root is NULL when the text holds nothing. */
+int config_tree_read(struct config_node **root, const char *text, size_t len, struct arena *arena,
+	const struct config_report *report);
+/* The child of that key, or NULL; `section` may be NULL. */
+const struct config_node *config_tree_child(const struct config_node *section, const char *key);
+/* "ports.range", whole or cut; a list's entry has the name of its list. */
+const char *config_tree_path(const struct config_node *node, char out[static CONFIG_KEY]);
+
+/* --- config_schema.c --- */
+
+enum config_switch { CONFIG_UNSET, CONFIG_ON, CONFIG_OFF };
+
+struct config_raw_ports {
+	const char *range, *pool, **exclude;
+	unsigned exclude_count;
+};
+
+struct config_raw_resolver {
+	const char *root_hints, *trust_anchors;
+	enum config_switch minimise, ipv4, ipv6, query_loopback;
+};
+
+struct config_raw_cache {
+	const char *memory, *ttl_min, *ttl_max;
+};
+
+struct config_raw_access {
+	const char **allow;
+	unsigned allow_count;
+};
+
+struct config_raw_control {
+	const char *socket;
+};
+
+struct config_raw_log {
+	int level; /* 1 + enum log_level; 0: unset */
+};
+
+/* The file as libcyaml loads it: NULL and 0 where it says nothing. */
+struct config_raw {
+	const char **listen;
+	unsigned listen_count;
+	const char *workers, *user;
+	struct config_raw_ports *ports;
+	struct config_raw_resolver *resolver;
+	struct config_raw_cache *cache;
+	struct config_raw_access *access;
+	struct config_raw_control *control;
+	struct config_raw_log *log;
+};
+
+int config_schema_check(const struct config_node *root, const struct config_report *report);
+/* After a check that found nothing. The result is libcyaml's: config_schema_free. */
+int config_schema_load(struct config_raw **raw, const char *text, size_t len, const struct config_report *report);
+void config_schema_free(struct config_raw *raw);
+
+/* --- config_values.c --- */
+
+/* What a file that says nothing means. */
+void config_values_default(struct config *config, struct arena *arena);
+/* Lays what the file says over the defaults. */
+int config_values_read(struct config *config, const struct config_raw *raw, const struct config_node *root,
+	struct arena *arena, const struct config_report *report);

@@ -1,0 +1,336 @@
+/* Decides which keys there are and of what kind each is: one table for libcyaml, which loads the file by it.
+ *
+ * The kinds are checked against the same table before libcyaml loads: its own words for what is wrong change from
+ * release to release and name neither the section nor the way out. They are kept for what the check might let through.
+ */
+#include <cyaml/cyaml.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/escape.h"
+#include "daemon/config_parts.h"
+
+#define MAY_BE_THERE            (CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL)
+#define WORD(key, type, member) CYAML_FIELD_STRING_PTR(key, MAY_BE_THERE, struct type, member, 0, CYAML_UNLIMITED)
+#define LIST(key, type, member, limit)                                                                                 \
+	CYAML_FIELD_SEQUENCE(key, MAY_BE_THERE, struct type, member, &entry_schema, 0, limit)
+#define CHOICE(key, type, member, words)                                                                               \
+	CYAML_FIELD_ENUM(                                                                                              \
+		key, CYAML_FLAG_OPTIONAL | CYAML_FLAG_STRICT, struct type, member, words, CYAML_ARRAY_LEN(words))
+/* A section that is there without a key in it, all of them commented out, is as good as none. */
+#define SECTION(key, member, fields)                                                                                   \
+	CYAML_FIELD_MAPPING_PTR(                                                                                       \
+		key, CYAML_FLAG_POINTER_NULL_STR | CYAML_FLAG_OPTIONAL, struct config_raw, member, fields)
+
+static const cyaml_schema_value_t entry_schema = {
+	CYAML_VALUE_STRING(CYAML_FLAG_POINTER, char, 0, CYAML_UNLIMITED),
+};
+
+static const cyaml_strval_t switch_words[] = {
+	{"true", CONFIG_ON},
+	{"false", CONFIG_OFF},
+	{"yes", CONFIG_ON},
+	{"no", CONFIG_OFF},
+	{"on", CONFIG_ON},
+	{"off", CONFIG_OFF},
+};
+
+static const cyaml_strval_t level_words[] = {
+	{"error", 1 + LOG_LEVEL_ERROR},
+	{"warning", 1 + LOG_LEVEL_WARNING},
+	{"notice", 1 + LOG_LEVEL_NOTICE},
+	{"info", 1 + LOG_LEVEL_INFO},
+	{"debug", 1 + LOG_LEVEL_DEBUG},
+};
+
+static const cyaml_schema_field_t ports_fields[] = {
+	WORD("range", config_raw_ports, range),
+	WORD("pool", config_raw_ports, pool),
+	LIST("exclude", config_raw_ports, exclude, LIMIT_CONFIG_EXCLUDE),
+	CYAML_FIELD_END,
+};
+
+static const cyaml_schema_field_t resolver_fields[] = {
+	WORD("root-hints", config_raw_resolver, root_hints),
+	WORD("trust-anchors", config_raw_resolver, trust_anchors),
+	CHOICE("minimise", config_raw_resolver, minimise, switch_words),
+	CHOICE("ipv4", config_raw_resolver, ipv4, switch_words),
+	CHOICE("ipv6", config_raw_resolver, ipv6, switch_words),
+	CHOICE("query-loopback", config_raw_resolver, query_loopback, switch_words),
+	CYAML_FIELD_END,
+};
+
+static const cyaml_schema_field_t cache_fields[] = {
+	WORD("memory", config_raw_cache, memory),
+	WORD("ttl-min", config_raw_cache, ttl_min),
+	WORD("ttl-max", config_raw_cache, ttl_max),
+	CYAML_FIELD_END,
+};
+
+static const cyaml_schema_field_t access_fields[] = {
+	LIST("allow", config_raw_access, allow, LIMIT_CONFIG_ALLOW),
+	CYAML_FIELD_END,
+};
+
+static const cyaml_schema_field_t control_fields[] = {
+	WORD("socket", config_raw_control, socket),
+	CYAML_FIELD_END,
+};
+
+static const cyaml_schema_field_t log_fields[] = {
+	CHOICE("level", config_raw_log, level, level_words),
+	CYAML_FIELD_END,
+};
+
+static const cyaml_schema_field_t root_fields[] = {
+	LIST("listen", config_raw, listen, LIMIT_CONFIG_LISTEN),
+	WORD("workers", config_raw, workers),
+	WORD("user", config_raw, user),
+	SECTION("ports", ports, ports_fields),
+	SECTION("resolver", resolver, resolver_fields),
+	SECTION("cache", cache, cache_fields),
+	SECTION("access", access, access_fields),
+	SECTION("control", control, control_fields),
+	SECTION("log", log, log_fields),
+	CYAML_FIELD_END,
+};
+
+static const cyaml_schema_value_t root_schema = {
+	CYAML_VALUE_MAPPING(CYAML_FLAG_POINTER, struct config_raw, root_fields),
+};
+
+/* --- unknown keys --- */
+
+/* Levenshtein's distance, for words of less than NEAR_WORD bytes; longer ones are far from everything. */
+static unsigned distance(const char *a, const char *b)
+{
+	enum { NEAR_WORD = 24 };
+	size_t len_a = strlen(a), len_b = strlen(b);
+	unsigned row[NEAR_WORD];
+	if (len_a >= NEAR_WORD || len_b >= NEAR_WORD)
+		return NEAR_WORD;
+	for (size_t j = 0; j <= len_b; j++)
+		row[j] = (unsigned)j;
+	for (size_t i = 1; i <= len_a; i++) {
+		unsigned diagonal = row[0];
+		row[0] = (unsigned)i;
+		for (size_t j = 1; j <= len_b; j++) {
+			unsigned above = row[j], best = diagonal + (a[i - 1] != b[j - 1]);
+			if (above + 1 < best)
+				best = above + 1;
+			if (row[j - 1] + 1 < best)
+				best = row[j - 1] + 1;
+			diagonal = above;
+			row[j] = best;
+		}
+	}
+	return row[len_b];
+}
+
+/* The nearest key of the section when it is near enough to be meant: up to a third of its letters, or two, differ. */
+static const char *nearest(const cyaml_schema_field_t *fields, const char *key)
+{
+	const char *best = NULL;
+	unsigned best_distance = 3;
+	for (; fields->key != NULL; fields++) {
+		unsigned d = distance(key, fields->key);
+		if (d < best_distance && d * 2 <= strlen(fields->key)) {
+			best_distance = d;
+			best = fields->key;
+		}
+	}
+	return best;
+}
+
+static const cyaml_schema_field_t *find_field(const cyaml_schema_field_t *fields, const char *key)
+{
+	while (fields->key != NULL && strcmp(fields->key, key) != 0)
+		fields++;
+	return fields->key != NULL ? fields : NULL;
+}
+
+/* The section in which a key that was written elsewhere has its place. */
+static const char *home_of(const char *key)
+{
+	for (const cyaml_schema_field_t *f = root_fields; f->key != NULL; f++)
+		if (f->value.type == CYAML_MAPPING && find_field(f->value.mapping.fields, key) != NULL)
+			return f->key;
+	return NULL;
+}
+
+static const char *list_keys(const cyaml_schema_field_t *fields, char *out, size_t size)
+{
+	size_t len = 0;
+	for (const cyaml_schema_field_t *f = fields; f->key != NULL && len < size; f++)
+		len += (size_t)snprintf(out + len, size - len, "%s%s", f == fields ? "" : ", ", f->key);
+	return out;
+}
+
+static int complain_unknown(
+	const struct config_node *node, const cyaml_schema_field_t *fields, const struct config_report *report)
+{
+	char path[CONFIG_KEY], keys[256];
+	config_tree_path(node, path);
+	const char *near = nearest(fields, node->key), *home = home_of(node->key);
+	const char *section = node->parent->key != NULL ? node->parent->key : "", *dot = *section ? "." : "";
+	if (near != NULL)
+		return config_complain(
+			report, node->line, path, "there is no such key; did you mean %s%s%s?", section, dot, near);
+	if (home != NULL)
+		return config_complain(
+			report, node->line, path, "there is no such key; did you mean %s.%s?", home, node->key);
+	if (find_field(root_fields, node->key) != NULL)
+		return config_complain(report, node->line, path,
+			"there is no such key; did you mean %s, which stands at the left margin?", node->key);
+	return config_complain(report, node->line, path, "there is no such key; %s%s are %s",
+		*section ? "those of " : "the keys", section, list_keys(fields, keys, sizeof(keys)));
+}
+
+/* --- kinds --- */
+
+static int check_value(
+	const struct config_node *node, const cyaml_schema_value_t *schema, const struct config_report *report);
+
+static int check_section(
+	const struct config_node *node, const cyaml_schema_field_t *fields, const struct config_report *report)
+{
+	char path[CONFIG_KEY], keys[256];
+	if (node->kind == CONFIG_NOTHING)
+		return 0;
+	if (node->kind != CONFIG_SECTION)
+		return config_complain(report, node->line, node->key != NULL ? config_tree_path(node, path) : NULL,
+			"not a section; write KEY: VALUE lines%s, with keys of %s",
+			node->key != NULL ? " indented below it" : "", list_keys(fields, keys, sizeof(keys)));
+	for (const struct config_node *child = node->first; child != NULL; child = child->next) {
+		const cyaml_schema_field_t *field = find_field(fields, child->key);
+		if (field == NULL)
+			return complain_unknown(child, fields, report);
+		int ret = check_value(child, &field->value, report);
+		if (ret != 0)
+			return ret;
+	}
+	return 0;
+}
+
+static int check_list(
+	const struct config_node *node, const cyaml_schema_value_t *schema, const struct config_report *report)
+{
+	char path[CONFIG_KEY];
+	if (node->kind != CONFIG_LIST)
+		return config_complain(report, node->line, config_tree_path(node, path),
+			"not a list; write %s: [ONE, TWO], or each entry on a line of its own after \"- \"", node->key);
+	unsigned count = 0;
+	for (const struct config_node *child = node->first; child != NULL; child = child->next) {
+		if (++count > schema->sequence.max)
+			return config_complain(report, child->line, config_tree_path(node, path),
+				"more than %u entries; join some of them", schema->sequence.max);
+		int ret = check_value(child, schema->sequence.entry, report);
+		if (ret != 0)
+			return ret;
+	}
+	return 0;
+}
+
+static int check_word(const struct config_node *node, const struct config_report *report)
+{
+	char path[CONFIG_KEY];
+	if (node->kind == CONFIG_TEXT && node->text[0] != '\0')
+		return 0;
+	if (node->kind == CONFIG_TEXT || node->kind == CONFIG_NOTHING)
+		return config_complain(report, node->line, config_tree_path(node, path),
+			node->key != NULL ? "has no value; write one after the colon, or take the key away"
+					  : "has an empty entry; write a value, or take the entry away");
+	return config_complain(report, node->line, config_tree_path(node, path), "%s where one value has to be; %s",
+		node->kind == CONFIG_LIST ? "a list" : "a section",
+		node->key != NULL ? "write it after the colon" : "write it as it is; quote it when it has a colon");
+}
+
+static int check_choice(
+	const struct config_node *node, const cyaml_schema_value_t *schema, const struct config_report *report)
+{
+	char path[CONFIG_KEY], quote[CONFIG_QUOTE], words[128];
+	int ret = check_word(node, report);
+	if (ret != 0)
+		return ret;
+	size_t len = 0;
+	for (uint32_t i = 0; i < schema->enumeration.count; i++) {
+		const char *word = schema->enumeration.strings[i].str;
+		if (strcmp(node->text, word) == 0)
+			return 0;
+		if (schema->enumeration.strings != switch_words || i < 2) /* yes, no, on and off are not advertised */
+			len += (size_t)snprintf(words + len, sizeof(words) - len, "%s%s", i > 0 ? ", " : "", word);
+	}
+	return config_complain(report, node->line, config_tree_path(node, path),
+		"\"%s\" is not one of the words for it; write one of %s", escape_text(quote, sizeof(quote), node->text),
+		words);
+}
+
+static int check_value(
+	const struct config_node *node, const cyaml_schema_value_t *schema, const struct config_report *report)
+{
+	switch (schema->type) {
+	case CYAML_MAPPING: return check_section(node, schema->mapping.fields, report);
+	case CYAML_SEQUENCE: return check_list(node, schema, report);
+	case CYAML_ENUM: return check_choice(node, schema, report);
+	default: return check_word(node, report);
+	}
+}
+
+int config_schema_check(const struct config_node *root, const struct config_report *report)
+{
+	return check_value(root, &root_schema, report);
+}
+
+/* --- loading --- */
+
+struct words {
+	char text[256];
+};
+
+/* Keeps the first two things libcyaml says: what, and where. */
+static void on_cyaml_log(cyaml_log_t level, void *ctx, const char *format, va_list args)
+{
+	struct words *words = ctx;
+	char line[160];
+	(void)level;
+	vsnprintf(line, sizeof(line), format, args);
+	line[strcspn(line, "\n")] = '\0';
+	if (strstr(line, "Backtrace") != NULL || strlen(words->text) + strlen(line) + 3 > sizeof(words->text))
+		return;
+	if (words->text[0] != '\0')
+		strcat(words->text, ", ");
+	strcat(words->text, line + strspn(line, " "));
+}
+
+static cyaml_config_t cyaml_conf(struct words *words)
+{
+	return (cyaml_config_t){
+		.log_fn = words != NULL ? on_cyaml_log : NULL,
+		.log_ctx = words,
+		.log_level = CYAML_LOG_ERROR,
+		.mem_fn = cyaml_mem,
+		.flags = CYAML_CFG_NO_ALIAS,
+	};
+}
+
+int config_schema_load(struct config_raw **raw, const char *text, size_t len, const struct config_report *report)
+{
+	struct words words = {""};
+	char safe[CONFIG_ERROR / 2];
+	const cyaml_config_t conf = cyaml_conf(&words);
+	*raw = NULL;
+	cyaml_err_t err = cyaml_load_data((const uint8_t *)text, len, &conf, &root_schema, (cyaml_data_t **)raw, NULL);
+	if (err == CYAML_OK)
+		return 0;
+	if (err == CYAML_ERR_OOM)
+		return E_NOMEM;
+	return config_complain(report, 0, NULL, "libcyaml cannot read it: %s (%s); see the example in berthd(8)",
+		cyaml_strerror(err), escape_text(safe, sizeof(safe), words.text));
+}
+
+void config_schema_free(struct config_raw *raw)
+{
+	const cyaml_config_t conf = cyaml_conf(NULL);
+	cyaml_free(&conf, &root_schema, raw, 0);
+}

@@ -1,0 +1,346 @@
+/* Decides what the words of the file mean, which of them are nonsense, and what holds when the file is silent. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/escape.h"
+#include "base/limits.h"
+#include "base/paths.h"
+#include "daemon/config_parts.h"
+
+enum { POOL_MAX = 60000 };
+
+static const uint64_t memory_min = UINT64_C(1) << 20, memory_max = UINT64_C(1) << 40;
+
+struct reader {
+	struct config *config;
+	const struct config_node *root;
+	struct arena *arena;
+	const struct config_report *report;
+};
+
+/* --- the defaults --- */
+
+static struct addr *parse_listen(const char *const *texts, size_t count, struct arena *arena)
+{
+	struct addr *list = arena_alloc(arena, count * sizeof(*list));
+	for (size_t i = 0; i < count; i++)
+		(void)addr_parse(&list[i], texts[i], 53);
+	return list;
+}
+
+/* RFC 1122 3.2.1.3, RFC 1918, RFC 3927, RFC 4193, RFC 4291 2.5.6: nobody from the Internet is among them. */
+static const char *const allow_default[] = {"127.0.0.0/8", "::1/128", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16",
+	"169.254.0.0/16", "fc00::/7", "fe80::/10"};
+static const char *const listen_default[] = {"127.0.0.1", "::1"};
+
+void config_values_default(struct config *config, struct arena *arena)
+{
+	char path[PATH_SOCKET];
+	const size_t allow_count = sizeof(allow_default) / sizeof(allow_default[0]);
+	*config = (struct config){
+		.listen = parse_listen(listen_default, 2, arena),
+		.listen_count = 2,
+		.workers = CONFIG_WORKERS_AUTO,
+		.ports = {.range = {49152, 65535}, .pool = 2500},
+		.resolver = {.minimise = true, .ipv4 = true, .ipv6 = true},
+		.cache = {.memory = 256 << 20, .ttl_max = LIMIT_CACHE_TTL_S},
+		.allow = arena_alloc(arena, allow_count * sizeof(struct prefix)),
+		.allow_count = allow_count,
+		.log_level = LOG_LEVEL_NOTICE,
+	};
+	for (size_t i = 0; i < allow_count; i++)
+		(void)prefix_parse(&config->allow[i], allow_default[i]);
+	config->control_socket = config_default_socket(path, sizeof(path));
+	config->control_socket = arena_copy(arena, path, strlen(path) + 1);
+}
+
+/* --- complaints --- */
+
+static const struct config_node *find(const struct reader *r, const char *section, const char *key)
+{
+	const struct config_node *node = section != NULL ? config_tree_child(r->root, section) : r->root;
+	return config_tree_child(node, key);
+}
+
+/* "VALUE" is not ...: the value of `node`, or of its entry `index` when it is a list. */
+static int refuse(const struct reader *r, const struct config_node *node, size_t index, const char *format, ...)
+	__attribute__((format(printf, 4, 5)));
+
+static int refuse(const struct reader *r, const struct config_node *node, size_t index, const char *format, ...)
+{
+	char path[CONFIG_KEY], quote[CONFIG_QUOTE], words[CONFIG_ERROR / 2];
+	config_tree_path(node, path);
+	if (node->kind == CONFIG_LIST)
+		for (node = node->first; index > 0 && node->next != NULL; index--)
+			node = node->next;
+	va_list args;
+	va_start(args, format);
+	vsnprintf(words, sizeof(words), format, args);
+	va_end(args);
+	return config_complain(
+		r->report, node->line, path, "\"%s\" %s", escape_text(quote, sizeof(quote), node->text), words);
+}
+
+/* --- single values --- */
+
+/* Decimal digits only: YAML's 0x10 and 010 are traps. False when there is anything else or too much of it. */
+static bool parse_number(const char *text, uint64_t max, uint64_t *out)
+{
+	uint64_t value = 0;
+	if (*text == '\0' || strlen(text) > 15)
+		return false;
+	for (; *text >= '0' && *text <= '9'; text++)
+		value = value * 10 + (uint64_t)(*text - '0');
+	*out = value;
+	return *text == '\0' && value <= max;
+}
+
+static bool parse_memory(const char *text, uint64_t *out)
+{
+	char digits[16];
+	size_t len = strspn(text, "0123456789");
+	static const char units[] = "KMGT";
+	if (len == 0 || len >= sizeof(digits) || (text[len] != '\0' && text[len + 1] != '\0'))
+		return false;
+	memcpy(digits, text, len);
+	digits[len] = '\0';
+	const char *unit = text[len] != '\0' ? strchr(units, text[len] & ~0x20) : NULL;
+	if ((text[len] != '\0' && unit == NULL) || !parse_number(digits, memory_max, out))
+		return false;
+	unsigned shift = unit != NULL ? 10 * (unsigned)(unit - units + 1) : 0;
+	if (*out > memory_max >> shift)
+		return false;
+	*out <<= shift;
+	return *out >= memory_min && *out <= SIZE_MAX / 2;
+}
+
+static int read_workers(struct reader *r, const char *text)
+{
+	uint64_t value;
+	if (text == NULL)
+		return 0;
+	if (!parse_number(text, LIMIT_WORKERS, &value))
+		return refuse(r, find(r, NULL, "workers"), 0,
+			"is not a number of workers; write 1 to %d, or 0 for one per core", LIMIT_WORKERS);
+	r->config->workers = (unsigned)value;
+	return 0;
+}
+
+static int read_user(struct reader *r, const char *text)
+{
+	if (text == NULL)
+		return 0;
+	/* useradd(8): 32 characters; whether the account exists is seen when berthd becomes it. */
+	if (strlen(text) > 32 || text[0] == '-' || strpbrk(text, " :/,\"'") != NULL)
+		return refuse(r, find(r, NULL, "user"), 0, "is not the name of an account; write for example berth");
+	r->config->user = arena_copy(r->arena, text, strlen(text) + 1);
+	return 0;
+}
+
+static int read_ttl(struct reader *r, const char *key, const char *text, uint32_t *out)
+{
+	uint64_t value;
+	if (text == NULL)
+		return 0;
+	if (!parse_number(text, LIMIT_CONFIG_TTL_S, &value))
+		return refuse(
+			r, find(r, "cache", key), 0, "is not a number of seconds; write 0 to %d", LIMIT_CONFIG_TTL_S);
+	*out = (uint32_t)value;
+	return 0;
+}
+
+/* A file named relative to the folder of the configuration, which has to open. */
+static int read_file_name(struct reader *r, const char *key, const char *text, const char **out)
+{
+	if (text == NULL)
+		return 0;
+	const char *slash = strrchr(r->report->file, '/');
+	size_t folder = text[0] != '/' && slash != NULL ? (size_t)(slash - r->report->file) + 1 : 0;
+	char *path = arena_alloc(r->arena, folder + strlen(text) + 1);
+	memcpy(path, r->report->file, folder);
+	strcpy(path + folder, text);
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	struct stat st;
+	int number = fd < 0 ? errno : fstat(fd, &st) != 0 ? errno : S_ISDIR(st.st_mode) ? EISDIR : 0;
+	if (fd >= 0)
+		close(fd);
+	*out = path;
+	if (number == 0)
+		return 0;
+	return refuse(r, find(r, "resolver", key), 0, "cannot be opened: %s; name a file that berthd can read%s",
+		strerror(number), folder > 0 ? ", seen from the folder of this file" : "");
+}
+
+static void read_switch(enum config_switch word, bool *out)
+{
+	if (word != CONFIG_UNSET)
+		*out = word == CONFIG_ON;
+}
+
+/* --- lists --- */
+
+static int read_listen(struct reader *r, const struct config_raw *raw)
+{
+	const struct config_node *node = find(r, NULL, "listen");
+	if (node == NULL)
+		return 0;
+	if (raw->listen_count == 0)
+		return config_complain(r->report, node->line, "listen",
+			"an empty list; name at least one address, or take the key away for 127.0.0.1 and ::1");
+	struct addr *list = arena_alloc(r->arena, raw->listen_count * sizeof(*list));
+	for (unsigned i = 0; i < raw->listen_count; i++) {
+		if (addr_parse(&list[i], raw->listen[i], 53) != 0)
+			return refuse(r, node, i,
+				"is not an address; write ADDRESS or ADDRESS@PORT, for example "
+				"127.0.0.1@53");
+		for (unsigned j = 0; j < i; j++)
+			if (addr_equal(&list[i], &list[j]))
+				return refuse(r, node, i, "is named twice; keep one of them");
+	}
+	r->config->listen = list;
+	r->config->listen_count = raw->listen_count;
+	return 0;
+}
+
+static int read_exclude(struct reader *r, const struct config_raw_ports *raw)
+{
+	struct port_range *list = arena_alloc(r->arena, (raw->exclude_count + 1) * sizeof(*list));
+	for (unsigned i = 0; i < raw->exclude_count; i++)
+		if (port_range_parse(&list[i], raw->exclude[i]) != 0)
+			return refuse(r, find(r, "ports", "exclude"), i,
+				"is not a port or a range of ports; write for example 51820 or 60100-60199");
+	r->config->ports.exclude = raw->exclude_count > 0 ? list : NULL;
+	r->config->ports.exclude_count = raw->exclude_count;
+	return 0;
+}
+
+static int read_allow(struct reader *r, const struct config_raw_access *raw)
+{
+	const struct config_node *node = find(r, "access", "allow");
+	if (node == NULL)
+		return 0;
+	struct prefix *list = arena_alloc(r->arena, (raw->allow_count + 1) * sizeof(*list));
+	for (unsigned i = 0; i < raw->allow_count; i++)
+		if (prefix_parse(&list[i], raw->allow[i]) != 0)
+			return refuse(r, node, i,
+				"is not a network; write ADDRESS/BITS with no bit set after the first BITS, for "
+				"example "
+				"10.0.0.0/8");
+	r->config->allow = list;
+	r->config->allow_count = raw->allow_count;
+	return 0;
+}
+
+/* --- sections --- */
+
+static int check_ports_left(struct reader *r)
+{
+	const struct port_range *range = &r->config->ports.range;
+	struct port_set *set = arena_alloc(r->arena, sizeof(*set)); /* 8 KiB: too much for a stack */
+	port_set_fill(set, range->first, range->last);
+	for (size_t i = 0; i < r->config->ports.exclude_count; i++)
+		port_set_remove(set, r->config->ports.exclude[i].first, r->config->ports.exclude[i].last);
+	if (port_set_count(set) > 0)
+		return 0;
+	return config_complain(r->report, find(r, "ports", "exclude")->line, "ports.exclude",
+		"leaves no port of the range %u-%u; exclude fewer ports, or widen ports.range", range->first,
+		range->last);
+}
+
+static int read_ports(struct reader *r, const struct config_raw_ports *raw)
+{
+	uint64_t value;
+	if (raw == NULL)
+		return 0;
+	if (raw->range != NULL && port_range_parse(&r->config->ports.range, raw->range) != 0)
+		return refuse(r, find(r, "ports", "range"), 0,
+			"is not a range of ports; write FIRST-LAST, for example 49152-65535");
+	if (raw->pool != NULL) {
+		if (!parse_number(raw->pool, POOL_MAX, &value) || value == 0)
+			return refuse(r, find(r, "ports", "pool"), 0,
+				"is not a number of sockets for the pool; write 1 to %d", POOL_MAX);
+		r->config->ports.pool = (unsigned)value;
+	}
+	int ret = read_exclude(r, raw);
+	return ret != 0 ? ret : check_ports_left(r);
+}
+
+static int read_resolver(struct reader *r, const struct config_raw_resolver *raw)
+{
+	if (raw == NULL)
+		return 0;
+	struct config *c = r->config;
+	read_switch(raw->minimise, &c->resolver.minimise);
+	read_switch(raw->ipv4, &c->resolver.ipv4);
+	read_switch(raw->ipv6, &c->resolver.ipv6);
+	read_switch(raw->query_loopback, &c->resolver.query_loopback);
+	if (!c->resolver.ipv4 && !c->resolver.ipv6)
+		return config_complain(r->report, find(r, "resolver", "ipv6")->line, "resolver.ipv6",
+			"no family is left to ask servers over; switch on ipv4 or ipv6");
+	if (raw->trust_anchors != NULL && strcmp(raw->trust_anchors, "none") == 0)
+		c->resolver.trust_anchors = "none";
+	else if (read_file_name(r, "trust-anchors", raw->trust_anchors, &c->resolver.trust_anchors) != 0)
+		return E_INVAL;
+	return read_file_name(r, "root-hints", raw->root_hints, &c->resolver.root_hints);
+}
+
+static int read_cache(struct reader *r, const struct config_raw_cache *raw)
+{
+	uint64_t value;
+	if (raw == NULL)
+		return 0;
+	if (raw->memory != NULL) {
+		if (!parse_memory(raw->memory, &value))
+			return refuse(r, find(r, "cache", "memory"), 0,
+				"is not a size of memory; write 1M to 1T, for example 256M");
+		r->config->cache.memory = (size_t)value;
+	}
+	uint32_t *min = &r->config->cache.ttl_min, *max = &r->config->cache.ttl_max;
+	if (read_ttl(r, "ttl-min", raw->ttl_min, min) != 0 || read_ttl(r, "ttl-max", raw->ttl_max, max) != 0)
+		return E_INVAL;
+	if (*min <= *max)
+		return 0;
+	const char *key = raw->ttl_min != NULL ? "ttl-min" : "ttl-max";
+	return refuse(r, find(r, "cache", key), 0, "leaves no TTL between ttl-min, %u, and ttl-max, %u; change one",
+		*min, *max);
+}
+
+static int read_control(struct reader *r, const struct config_raw_control *raw)
+{
+	const char *path = raw != NULL ? raw->socket : NULL;
+	if (path == NULL)
+		return 0;
+	if (path[0] != '/')
+		return refuse(r, find(r, "control", "socket"), 0,
+			"is not a path from the root; write for example /run/berth/control");
+	if (strlen(path) >= PATH_SOCKET)
+		return refuse(r, find(r, "control", "socket"), 0,
+			"is too long for a socket; write at most %d characters", PATH_SOCKET - 1);
+	r->config->control_socket = arena_copy(r->arena, path, strlen(path) + 1);
+	return 0;
+}
+
+int config_values_read(struct config *config, const struct config_raw *raw, const struct config_node *root,
+	struct arena *arena, const struct config_report *report)
+{
+	struct reader r = {config, root, arena, report};
+	static const struct config_raw_access no_access;
+	int ret;
+	if ((ret = read_listen(&r, raw)) != 0 || (ret = read_workers(&r, raw->workers)) != 0 ||
+		(ret = read_user(&r, raw->user)) != 0 || (ret = read_ports(&r, raw->ports)) != 0 ||
+		(ret = read_resolver(&r, raw->resolver)) != 0 || (ret = read_cache(&r, raw->cache)) != 0 ||
+		(ret = read_allow(&r, raw->access != NULL ? raw->access : &no_access)) != 0 ||
+		(ret = read_control(&r, raw->control)) != 0)
+		return ret;
+	if (raw->log != NULL && raw->log->level != 0)
+		config->log_level = (enum log_level)(raw->log->level - 1);
+	return 0;
+}

@@ -1,0 +1,77 @@
+/* Decides how sets and ranges of ports are written and counted. */
+#include "ports/set.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+
+void port_set_fill(struct port_set *set, uint16_t first, uint16_t last)
+{
+	memset(set, 0, sizeof(*set));
+	for (unsigned port = first; port <= last; port++)
+		set->word[port / 64] |= UINT64_C(1) << port % 64;
+}
+
+void port_set_remove(struct port_set *set, uint16_t first, uint16_t last)
+{
+	for (unsigned port = first; port <= last; port++)
+		set->word[port / 64] &= ~(UINT64_C(1) << port % 64);
+}
+
+unsigned port_set_count(const struct port_set *set)
+{
+	unsigned count = 0;
+	for (unsigned i = 0; i < PORT_SET_WORDS; i++)
+		count += (unsigned)__builtin_popcountll(set->word[i]);
+	return count;
+}
+
+/* Digits only: no sign, no space, no hexadecimal; NULL when there is no port of 0-65535 at text. */
+static const char *read_port(const char *text, unsigned *port)
+{
+	if (text[0] < '0' || text[0] > '9')
+		return NULL;
+	unsigned value = 0;
+	for (; *text >= '0' && *text <= '9'; text++) {
+		value = value * 10 + (unsigned)(*text - '0');
+		if (value >= PORTS_ALL)
+			return NULL;
+	}
+	*port = value;
+	return text;
+}
+
+static const char *read_range(const char *text, unsigned *first, unsigned *last)
+{
+	text = read_port(text, first);
+	*last = *first;
+	if (text != NULL && *text == '-')
+		text = read_port(text + 1, last);
+	return text != NULL && *first <= *last ? text : NULL;
+}
+
+int port_range_parse(struct port_range *range, const char *text)
+{
+	unsigned first = 0, last = 0;
+	text = read_range(text, &first, &last);
+	if (text == NULL || *text != '\0' || first == 0)
+		return E_INVAL;
+	*range = (struct port_range){(uint16_t)first, (uint16_t)last};
+	return 0;
+}
+
+unsigned port_set_remove_list(struct port_set *set, const char *text)
+{
+	unsigned before = port_set_count(set);
+	while (*text != '\0') {
+		unsigned first = 0, last = 0;
+		const char *end = read_range(text, &first, &last);
+		if (end != NULL && (*end == '\0' || strchr(", \t\n", *end) != NULL))
+			port_set_remove(set, (uint16_t)first, (uint16_t)last);
+		/* An entry that cannot be read is passed over: the others still count. */
+		text += strcspn(text, ",\n");
+		text += strspn(text, ", \t\n");
+	}
+	return before - port_set_count(set);
+}

@@ -1,0 +1,159 @@
+/* berth: decides what the options mean and which verb runs. */
+#include <errno.h>
+#include <getopt.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/escape.h"
+#include "base/paths.h"
+#include "tools/print.h"
+#include "tools/tool.h"
+
+#ifndef BERTH_VERSION
+#define BERTH_VERSION "unreleased"
+#endif
+
+enum { TIMEOUT_MS = 10000, TIMEOUT_MAX_S = 3600 };
+
+const struct verb *const verbs[] = {
+	&verb_port, &verb_query, &verb_why, &verb_stats, &verb_status, &verb_reload, &verb_check, &verb_help, NULL};
+
+const struct verb *verb_find(const char *name)
+{
+	for (const struct verb *const *v = verbs; *v != NULL; v++)
+		if (strcmp((*v)->name, name) == 0)
+			return *v;
+	return NULL;
+}
+
+int tool_fail(const struct tool *tool, const char *format, ...)
+{
+	char words[1024];
+	va_list args;
+	va_start(args, format);
+	vsnprintf(words, sizeof(words), format, args);
+	va_end(args);
+	if (tool->json)
+		print_json(json_pack("{s:s}", "error", words));
+	else
+		fprintf(stderr, "berth: %s\n", words);
+	return EXIT_FAILED;
+}
+
+int tool_usage(const struct verb *verb, const char *format, ...)
+{
+	char words[1024], clean[1024];
+	va_list args;
+	va_start(args, format);
+	vsnprintf(words, sizeof(words), format, args);
+	va_end(args);
+	fprintf(stderr, "berth: %s\n", escape_text(clean, sizeof(clean), words));
+	if (verb != NULL)
+		fprintf(stderr, "usage: berth %s%s%s\n", verb->name, *verb->args ? " " : "", verb->args);
+	else
+		fprintf(stderr, "usage: berth [OPTION...] VERB [ARGUMENT...]; see: berth help\n");
+	return EXIT_USAGE;
+}
+
+/* The system's berthd is what an ordinary user wants when none of their own is there. */
+static const char *default_socket(void)
+{
+	static char path[PATH_SOCKET];
+	static const char system_path[] = "/run/berth/control";
+	const char *named = getenv("BERTH_SOCKET");
+	if (named != NULL && *named != '\0')
+		return named;
+	if (path_control_socket(path, sizeof(path)) != 0)
+		return system_path;
+	return access(path, F_OK) != 0 && access(system_path, F_OK) == 0 ? system_path : path;
+}
+
+static bool parse_timeout(const char *text, unsigned *out_ms)
+{
+	char *end;
+	errno = 0;
+	double seconds = strtod(text, &end);
+	if (errno != 0 || end == text || *end != '\0' || !(seconds >= 0.001 && seconds <= TIMEOUT_MAX_S))
+		return false;
+	*out_ms = (unsigned)(seconds * 1000);
+	return true;
+}
+
+enum { OPTION_SOCKET = 256, OPTION_JSON, OPTION_TIMEOUT, OPTION_FRESH, OPTION_HELP, OPTION_VERSION };
+
+static const struct option options[] = {
+	{"socket", required_argument, NULL, OPTION_SOCKET},
+	{"json", no_argument, NULL, OPTION_JSON},
+	{"timeout", required_argument, NULL, OPTION_TIMEOUT},
+	{"fresh", no_argument, NULL, OPTION_FRESH},
+	{"help", no_argument, NULL, OPTION_HELP},
+	{"version", no_argument, NULL, OPTION_VERSION},
+	{NULL, 0, NULL, 0},
+};
+
+struct wish {
+	struct tool tool;
+	bool help, version;
+};
+
+/* EXIT_GOOD, or EXIT_USAGE after saying why. */
+static int read_options(struct wish *wish, int argc, char **argv)
+{
+	opterr = 0;
+	for (int c; (c = getopt_long(argc, argv, ":hV", options, NULL)) != -1;) {
+		switch (c) {
+		case OPTION_SOCKET: wish->tool.socket = optarg; break;
+		case OPTION_JSON: wish->tool.json = true; break;
+		case OPTION_FRESH: wish->tool.fresh = true; break;
+		case OPTION_TIMEOUT:
+			if (!parse_timeout(optarg, &wish->tool.timeout_ms))
+				return tool_usage(NULL, "\"%s\" is not a time to wait; write seconds, 0.001 to %d",
+					optarg, TIMEOUT_MAX_S);
+			break;
+		case 'h':
+		case OPTION_HELP: wish->help = true; break;
+		case 'V':
+		case OPTION_VERSION: wish->version = true; break;
+		case ':': return tool_usage(NULL, "%s needs a value", argv[optind - 1]);
+		default: return tool_usage(NULL, "there is no option %s", argv[optind - 1]);
+		}
+	}
+	return EXIT_GOOD;
+}
+
+static int run(struct wish *wish, int argc, char **argv)
+{
+	if (wish->version) {
+		if (wish->tool.json)
+			return print_json(json_pack("{s:s}", "version", BERTH_VERSION));
+		printf("berth %s\n", BERTH_VERSION);
+		return EXIT_GOOD;
+	}
+	if (wish->help)
+		return verb_help.run(&wish->tool, argc, argv);
+	if (argc == 0)
+		return tool_usage(NULL, "say what to do");
+	const struct verb *verb = verb_find(argv[0]);
+	if (verb == NULL)
+		return tool_usage(NULL, "there is no verb \"%s\"", argv[0]);
+	if (wish->tool.fresh && verb != &verb_why)
+		return tool_usage(verb, "--fresh belongs to berth why");
+	return verb->run(&wish->tool, argc - 1, argv + 1);
+}
+
+int main(int argc, char **argv)
+{
+	struct wish wish = {.tool = {.socket = default_socket(), .timeout_ms = TIMEOUT_MS}};
+	print_init();
+	int code = read_options(&wish, argc, argv);
+	if (code == EXIT_GOOD)
+		code = run(&wish, argc - optind, argv + optind);
+	if (fflush(stdout) != 0 || ferror(stdout)) {
+		fprintf(stderr, "berth: the output could not be written: %s; is the disk full?\n", strerror(errno));
+		return EXIT_FAILED;
+	}
+	return code;
+}

@@ -1,0 +1,218 @@
+/* Decides how the tool's output looks: colours, columns, numbers, times. */
+#include "tools/print.h"
+
+#include <langinfo.h>
+#include <locale.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/arena.h"
+#include "base/escape.h"
+#include "tools/tool.h"
+
+static bool colours, unicode;
+static struct arena words; /* of safe() and joined(); until the end */
+
+static const char *const codes[STYLES] = {
+	"\033[0m", "\033[1m", "\033[2m", "\033[32m", "\033[31m", "\033[33m", "\033[36m"};
+
+void print_init(void)
+{
+	const char *no_color = getenv("NO_COLOR"), *term = getenv("TERM");
+	setlocale(LC_CTYPE, "");
+	unicode = strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
+	/* no-color.org: set and not empty */
+	colours = isatty(STDOUT_FILENO) && (no_color == NULL || *no_color == '\0') && term != NULL &&
+		  strcmp(term, "dumb") != 0;
+	arena_init(&words);
+}
+
+const char *style(enum style which)
+{
+	return colours ? codes[which] : "";
+}
+
+const char *arrow_to(void)
+{
+	return unicode ? "\u2192" : "->";
+}
+
+const char *arrow_from(void)
+{
+	return unicode ? "\u2190" : "<-";
+}
+
+const char *arrow_cut(void)
+{
+	return unicode ? "\u00d7" : "-x";
+}
+
+const char *safe(const char *text)
+{
+	size_t size = strlen(text) * 6 + 4; /* the longest escape of one byte has four, of two bytes six */
+	return escape_text(arena_alloc(&words, size), size, text);
+}
+
+const char *text_of(const json_t *object, const char *key)
+{
+	const char *text = json_string_value(json_object_get(object, key));
+	return text != NULL ? safe(text) : "";
+}
+
+int64_t count_of(const json_t *object, const char *key)
+{
+	const json_t *value = json_object_get(object, key);
+	const double limit = 9e18; /* 1e300 is a number too */
+	if (json_is_real(value))
+		return (int64_t)fmax(-limit, fmin(limit, json_real_value(value)));
+	return json_integer_value(value);
+}
+
+const char *joined(const json_t *array, const char *between)
+{
+	size_t size = 1, i;
+	json_t *item;
+	json_array_foreach(array, i, item) size +=
+		strlen(safe(json_is_string(item) ? json_string_value(item) : "?")) + strlen(between);
+	char *out = arena_zalloc(&words, size), *end = out;
+	json_array_foreach(array, i, item)
+	{
+		end = stpcpy(end, i > 0 ? between : "");
+		end = stpcpy(end, safe(json_is_string(item) ? json_string_value(item) : "?"));
+	}
+	return out;
+}
+
+int width_of(const char *text)
+{
+	int width = 0;
+	for (; *text != '\0'; text++)
+		width += ((unsigned char)*text >> 6) != 2; /* all bytes of UTF-8 but the later ones */
+	return width;
+}
+
+void print_padded(const char *text, int width)
+{
+	int pad = width - width_of(text);
+	printf("%s%*s", text, pad > 0 ? pad : 0, "");
+}
+
+const char *grouped(int64_t number, char out[static PRINT_NUMBER])
+{
+	char digits[24];
+	int len = snprintf(digits, sizeof(digits), "%lld", (long long)number);
+	char *end = out;
+	for (int i = 0; i < len; i++) {
+		if (i > 0 && (len - i) % 3 == 0 && digits[i - 1] != '-')
+			*end++ = ',';
+		*end++ = digits[i];
+	}
+	*end = '\0';
+	return out;
+}
+
+const char *duration(int64_t us, char out[static PRINT_NUMBER])
+{
+	double s = (double)us / 1e6;
+	long long min = us / 60000000;
+	if (us < 0)
+		snprintf(out, PRINT_NUMBER, "?");
+	else if (s < 1)
+		snprintf(out, PRINT_NUMBER, "%.1f ms", s * 1e3);
+	else if (s < 60)
+		snprintf(out, PRINT_NUMBER, "%.2f s", s);
+	else if (min < 60)
+		snprintf(out, PRINT_NUMBER, "%lld min %lld s", min, (long long)(us / 1000000 % 60));
+	else if (min < 48 * 60)
+		snprintf(out, PRINT_NUMBER, "%lld h %lld min", min / 60, min % 60);
+	else
+		snprintf(out, PRINT_NUMBER, "%lld days %lld h", min / 1440, min / 60 % 24);
+	return out;
+}
+
+const char *duration_s(int64_t s, char out[static PRINT_NUMBER])
+{
+	const int64_t most = INT64_MAX / 1000000;
+	return duration((s > most ? most : s < 0 ? -1 : s) * 1000000, out);
+}
+
+const char *moment(double at, char out[static PRINT_TIME])
+{
+	struct tm tm;
+	time_t second = (time_t)fmax(0, fmin(at, 253402300799.0)); /* the year 9999 */
+	int ms = (int)((fmax(0, at) - floor(fmax(0, at))) * 1000);
+	if (localtime_r(&second, &tm) == NULL)
+		return strcpy(out, "?");
+	size_t len = strftime(out, PRINT_TIME, "%F %T", &tm);
+	snprintf(out + len, PRINT_TIME - len, ".%03d", ms);
+	return out;
+}
+
+int print_json(json_t *value)
+{
+	json_dumpf(value, stdout, JSON_INDENT(2) | JSON_ENSURE_ASCII);
+	putchar('\n');
+	json_decref(value);
+	return EXIT_GOOD;
+}
+
+static int widest(const json_t *records, const char *key, int limit)
+{
+	int width = 0;
+	size_t i;
+	json_t *record;
+	json_array_foreach(records, i, record)
+	{
+		int w = width_of(text_of(record, key));
+		if (w > width)
+			width = w;
+	}
+	return width < limit ? width : limit;
+}
+
+void print_records(const json_t *records, enum style how)
+{
+	/* One long name must not push all the others off the screen. */
+	int name = widest(records, "name", 40), type = widest(records, "type", 12);
+	size_t i;
+	json_t *record;
+	json_array_foreach(records, i, record)
+	{
+		printf("%s", style(how));
+		print_padded(text_of(record, "name"), name);
+		printf("  %6lld  ", (long long)count_of(record, "ttl_s"));
+		print_padded(text_of(record, "type"), type);
+		printf("  %s%s\n", text_of(record, "data"), how != STYLE_PLAIN ? style(STYLE_PLAIN) : "");
+	}
+}
+
+static enum style style_of_code(const char *rcode)
+{
+	if (strcmp(rcode, "NOERROR") == 0)
+		return STYLE_GOOD;
+	return strcmp(rcode, "NXDOMAIN") == 0 ? STYLE_NOTE : STYLE_BAD;
+}
+
+void print_ending(const json_t *reply)
+{
+	char time[PRINT_NUMBER];
+	const char *rcode = text_of(reply, "rcode"), *flags = joined(json_object_get(reply, "flags"), " ");
+	size_t i;
+	json_t *ede;
+	printf("%s%s%s", style(style_of_code(rcode)), *rcode ? rcode : "no code", style(STYLE_PLAIN));
+	if (*flags != '\0')
+		printf("  flags %s", flags);
+	printf("  in %s\n", duration(count_of(reply, "elapsed_us"), time));
+	json_array_foreach(json_object_get(reply, "ede"), i, ede) printf("because  %s (EDE %lld)\n",
+		*text_of(ede, "text") ? text_of(ede, "text") : "no text", (long long)count_of(ede, "code"));
+}
+
+int exit_of_reply(const json_t *reply)
+{
+	const char *rcode = text_of(reply, "rcode");
+	return style_of_code(rcode) == STYLE_BAD ? EXIT_FAILED : EXIT_GOOD;
+}

@@ -1,0 +1,54 @@
+/* Words, numbers and columns on standard output, for people; and JSON, for programs.
+ *
+ *	printf("%s%s%s is %s\n", style(STYLE_BOLD), safe(name), style(STYLE_PLAIN), duration(us, text));
+ *
+ * Everything that came over the control socket goes through safe() or text_of(): what a server of the Internet put into
+ * a name must not drive the terminal. Strings returned without a buffer of the caller's live until the end. */
+#pragma once
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+enum style { STYLE_PLAIN, STYLE_BOLD, STYLE_DIM, STYLE_GOOD, STYLE_BAD, STYLE_NOTE, STYLE_PORT, STYLES };
+
+enum { PRINT_NUMBER = 32, PRINT_TIME = 48 };
+
+/* Colours are on when standard output is a terminal that is not dumb and NO_COLOR is not set. */
+void print_init(void);
+/* What switches a style on; STYLE_PLAIN ends it. "" without colours. */
+const char *style(enum style which);
+/* "→", "←" and "×", or "->", "<-" and "-x" where the locale is not UTF-8. */
+const char *arrow_to(void);
+const char *arrow_from(void);
+const char *arrow_cut(void);
+
+const char *safe(const char *text) __attribute__((returns_nonnull, nonnull));
+/* The string of a key, safe; "" when it is not there or no string. */
+const char *text_of(const json_t *object, const char *key) __attribute__((returns_nonnull));
+/* The number of a key; 0 when it is not there or no number. */
+int64_t count_of(const json_t *object, const char *key);
+/* The strings of an array, joined by `between`. */
+const char *joined(const json_t *array, const char *between) __attribute__((returns_nonnull));
+
+/* Columns that the text takes on a terminal, as far as each character takes one. */
+int width_of(const char *text);
+/* Prints the text, and spaces up to the width. */
+void print_padded(const char *text, int width);
+
+/* "1,234,567" */
+const char *grouped(int64_t number, char out[static PRINT_NUMBER]);
+/* "0.3 ms", "14.2 ms", "3.10 s", "2 h 5 min" */
+const char *duration(int64_t us, char out[static PRINT_NUMBER]);
+const char *duration_s(int64_t s, char out[static PRINT_NUMBER]);
+/* "2026-11-22 14:03:04.123", in local time */
+const char *moment(double at, char out[static PRINT_TIME]);
+
+/* Pretty, keys in the order of insertion, ASCII alone. Takes the reference; returns EXIT_GOOD. */
+int print_json(json_t *value);
+/* Records of doc/control.md as aligned lines: name, TTL, type, data. */
+void print_records(const json_t *records, enum style how);
+/* How a lookup ended: code, flags, time; and what EDE says. */
+void print_ending(const json_t *reply);
+/* EXIT_GOOD when the reply is an answer, NXDOMAIN being one too. */
+int exit_of_reply(const json_t *reply);

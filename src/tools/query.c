@@ -1,0 +1,48 @@
+/* berth query: asks berthd for one record set, as a client would be answered. */
+#include <stdio.h>
+
+#include "tools/client.h"
+#include "tools/print.h"
+#include "tools/question.h"
+
+static void print_answer(const json_t *reply)
+{
+	const json_t *answer = json_object_get(reply, "answer"), *authority = json_object_get(reply, "authority");
+	if (json_array_size(answer) == 0)
+		printf("%sno record of %s %s%s\n", style(STYLE_DIM), text_of(reply, "name"), text_of(reply, "type"),
+			style(STYLE_PLAIN));
+	print_records(answer, STYLE_PLAIN);
+	print_records(authority, STYLE_DIM);
+	putchar('\n');
+	print_ending(reply);
+}
+
+static int run_query(const struct tool *tool, int argc, char **argv)
+{
+	json_t *reply, *request = question_request("query", argc, argv);
+	char why[CLIENT_ERROR];
+	if (request == NULL)
+		return question_usage(&verb_query, argc, argv);
+	if (client_ask_once(tool, request, &reply, why) != 0)
+		return tool_fail(tool, "%s", why);
+	int code = exit_of_reply(reply);
+	if (tool->json) {
+		print_json(reply);
+		return code;
+	}
+	print_answer(reply);
+	json_decref(reply);
+	return code;
+}
+
+const struct verb verb_query = {
+	"query",
+	"NAME [TYPE]",
+	"ask berthd for the records of a name",
+	"Asks berthd for the records of NAME, of TYPE or else A, as any client of it would be answered,\n"
+	"and prints them, then how it ended. It exits with 1 for SERVFAIL, REFUSED and the like; a name\n"
+	"that does not exist is an answer. `berth why` tells how the answer came about.\n\n"
+	"  berth query www.example.com\n"
+	"  berth query example.com MX --json\n",
+	run_query,
+};

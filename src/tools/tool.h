@@ -1,0 +1,36 @@
+/* What the verbs of `berth` get and give.
+ *
+ *	static int run_status(const struct tool *tool, int argc, char **argv) ...
+ *	const struct verb verb_status = {"status", "", "what berthd is and does now", "...", run_status};
+ *
+ * A verb returns the program's exit code. One thread, one verb, one process: nothing is freed before the end that is
+ * not large. */
+#pragma once
+
+#include <stdbool.h>
+
+enum { EXIT_GOOD = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
+
+/* The options, which are the same for all verbs. */
+struct tool {
+	const char *socket;
+	unsigned timeout_ms;
+	bool json;
+	bool fresh; /* of `why` alone */
+};
+
+struct verb {
+	const char *name, *args, *summary;
+	const char *help;                                           /* some lines, each ends in a newline */
+	int (*run)(const struct tool *tool, int argc, char **argv); /* argv[0] is the first argument after the verb */
+};
+
+extern const struct verb verb_port, verb_query, verb_why, verb_stats, verb_status, verb_reload, verb_check, verb_help;
+/* Ends with NULL, in the order of `berth help`. */
+extern const struct verb *const verbs[];
+
+const struct verb *verb_find(const char *name);
+/* "berth: ..." on standard error, or {"error": ...} on standard output with --json. Returns EXIT_FAILED. */
+int tool_fail(const struct tool *tool, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* A mistake in the words of the command: says so, names the verb's form, returns EXIT_USAGE. */
+int tool_usage(const struct verb *verb, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -1,0 +1,482 @@
+/* Every key, every default, and every complaint with its exact line. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "daemon/config.h"
+
+static struct config *read_ok(const char *text)
+{
+	struct config *config;
+	char why[CONFIG_ERROR] = "";
+	if (config_read_text(&config, "b.yaml", text, strlen(text), why) != 0)
+		fail_msg("%s\nin\n%s", why, text);
+	return config;
+}
+
+static void assert_default(const struct config *c)
+{
+	char text[ADDR_TEXT];
+	assert_int_equal(c->listen_count, 2);
+	assert_string_equal(addr_text(&c->listen[0], text), "127.0.0.1@53");
+	assert_string_equal(addr_text(&c->listen[1], text), "::1@53");
+	assert_int_equal(c->workers, CONFIG_WORKERS_AUTO);
+	assert_null(c->user);
+	assert_int_equal(c->ports.range.first, 49152);
+	assert_int_equal(c->ports.range.last, 65535);
+	assert_int_equal(c->ports.pool, 2500);
+	assert_int_equal(c->ports.exclude_count, 0);
+	assert_null(c->resolver.root_hints);
+	assert_null(c->resolver.trust_anchors);
+	assert_true(c->resolver.minimise && c->resolver.ipv4 && c->resolver.ipv6);
+	assert_false(c->resolver.query_loopback);
+	assert_int_equal(c->cache.memory, 256 << 20);
+	assert_int_equal(c->cache.ttl_min, 0);
+	assert_int_equal(c->cache.ttl_max, 86400);
+	assert_int_equal(c->allow_count, 8);
+	assert_int_equal(c->log_level, LOG_LEVEL_NOTICE);
+	assert_int_equal(c->control_socket[0], '/');
+}
+
+static void test_defaults(void **state)
+{
+	static const char *const texts[] = {"", "\n", "# nothing\n", "---\n", "{}", "~", "--- # x\n...\n", "null",
+		"ports:\n  # pool: 3\nlog:\n", "ports: {}\nresolver: ~\n", "\xef\xbb\xbf# with a mark\n",
+		"\r\n# dos\r\n"};
+	(void)state;
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		struct config *c = read_ok(texts[i]);
+		assert_default(c);
+		config_free(c);
+	}
+	char why[CONFIG_ERROR];
+	struct config *c;
+	assert_int_equal(config_read(&c, NULL, why), 0);
+	assert_default(c);
+	config_free(c);
+	assert_int_equal(config_read(&c, "/dev/null", why), 0);
+	assert_default(c);
+	config_free(c);
+	config_free(NULL);
+}
+
+static bool allows(const struct config *c, const char *text)
+{
+	struct addr addr;
+	assert_int_equal(addr_parse(&addr, text, 53), 0);
+	for (size_t i = 0; i < c->allow_count; i++)
+		if (prefix_has(&c->allow[i], &addr))
+			return true;
+	return false;
+}
+
+static void test_allow_default(void **state)
+{
+	static const char *const in[] = {
+		"127.0.0.1", "::1", "10.1.2.3", "172.31.255.255", "192.168.7.7", "169.254.1.1", "fd00::1", "fe80::1"};
+	static const char *const out[] = {"192.0.2.1", "172.32.0.1", "11.0.0.1", "2001:db8::1", "::2", "8.8.8.8"};
+	(void)state;
+	struct config *c = read_ok("");
+	for (size_t i = 0; i < sizeof(in) / sizeof(in[0]); i++)
+		assert_true(allows(c, in[i]));
+	for (size_t i = 0; i < sizeof(out) / sizeof(out[0]); i++)
+		assert_false(allows(c, out[i]));
+	config_free(c);
+}
+
+static void test_every_key(void **state)
+{
+	char text[ADDR_TEXT];
+	(void)state;
+	struct config *c = read_ok("listen: [127.0.0.1@5310, \"::1@5310\", 192.0.2.1]\n"
+				   "workers: 2\n"
+				   "user: berth\n"
+				   "ports: {range: 50000-65535, pool: 100, exclude: [51820, 60100-60199]}\n"
+				   "resolver: {root-hints: /dev/null, trust-anchors: none, minimise: no, ipv4: true,\n"
+				   "  ipv6: off, query-loopback: on}\n"
+				   "cache: {memory: 1G, ttl-min: 5, ttl-max: 604800}\n"
+				   "access: {allow: [192.0.2.0/24, \"2001:db8::/32\"]}\n"
+				   "control: {socket: /tmp/x}\n"
+				   "log: {level: debug}\n");
+	assert_int_equal(c->listen_count, 3);
+	assert_string_equal(addr_text(&c->listen[0], text), "127.0.0.1@5310");
+	assert_string_equal(addr_text(&c->listen[1], text), "::1@5310");
+	assert_string_equal(addr_text(&c->listen[2], text), "192.0.2.1@53");
+	assert_int_equal(c->workers, 2);
+	assert_string_equal(c->user, "berth");
+	assert_int_equal(c->ports.range.first, 50000);
+	assert_int_equal(c->ports.pool, 100);
+	assert_int_equal(c->ports.exclude_count, 2);
+	assert_int_equal(c->ports.exclude[0].first, 51820);
+	assert_int_equal(c->ports.exclude[1].last, 60199);
+	assert_string_equal(c->resolver.root_hints, "/dev/null");
+	assert_string_equal(c->resolver.trust_anchors, "none");
+	assert_false(c->resolver.minimise || c->resolver.ipv6);
+	assert_true(c->resolver.ipv4 && c->resolver.query_loopback);
+	assert_int_equal(c->cache.memory, 1 << 30);
+	assert_int_equal(c->cache.ttl_min, 5);
+	assert_int_equal(c->cache.ttl_max, 604800);
+	assert_true(allows(c, "192.0.2.9") && allows(c, "2001:db8:ffff::1") && !allows(c, "127.0.0.1"));
+	assert_string_equal(c->control_socket, "/tmp/x");
+	assert_int_equal(c->log_level, LOG_LEVEL_DEBUG);
+	config_free(c);
+}
+
+static void test_memory(void **state)
+{
+	static const struct {
+		const char *text;
+		uint64_t bytes;
+	} cases[] = {{"1M", 1 << 20}, {"1024K", 1 << 20}, {"1048576", 1 << 20}, {"1T", UINT64_C(1) << 40},
+		{"3g", UINT64_C(3) << 30}, {"\"512M\"", 512 << 20}};
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char text[64];
+		snprintf(text, sizeof(text), "cache: {memory: %s}", cases[i].text);
+		struct config *c = read_ok(text);
+		assert_int_equal(c->cache.memory, cases[i].bytes);
+		config_free(c);
+	}
+}
+
+static void test_lists(void **state)
+{
+	(void)state;
+	struct config *c = read_ok("access:\n  allow: []\nports:\n  exclude: []\n  range: 60000\nworkers: 256\n"
+				   "listen:\n- 127.0.0.1\n- 127.0.0.1@54\n");
+	assert_int_equal(c->allow_count, 0);
+	assert_false(allows(c, "127.0.0.1"));
+	assert_int_equal(c->ports.exclude_count, 0);
+	assert_int_equal(c->ports.range.first, c->ports.range.last);
+	assert_int_equal(c->workers, 256);
+	assert_int_equal(c->listen_count, 2);
+	config_free(c);
+}
+
+#define TEN "0123456789"
+
+struct wrong {
+	const char *text, *why;
+};
+
+static const struct wrong wrongs[] = {
+	/* the text as a whole */
+	{"a\xff", "b.yaml:1: not UTF-8; save the file as UTF-8 text"},
+	{"# \n# \xc0\x80\n", "b.yaml:2: not UTF-8; save the file as UTF-8 text"},
+	{"\tworkers: 2\n",
+		"b.yaml:1: a tab or a character that has to be in quotes; indent with spaces, quote the value"},
+	{"ports:\n\tpool: 2\n",
+		"b.yaml:2: a tab or a character that has to be in quotes; indent with spaces, quote the value"},
+	{"workers: @\n",
+		"b.yaml:1: a tab or a character that has to be in quotes; indent with spaces, quote the value"},
+	{"workers: 2\x01\n", "b.yaml:1: a control character; take it away"},
+	{"workers: 1\n---\nworkers: 2\n", "b.yaml:2: a second document starts here (---); write one document"},
+	{"user: &x berth\n",
+		"b.yaml:1: anchors and aliases (& and *) are not used in this file; write the value itself, in "
+		"quotes when it starts with one of them"},
+	{"ports:\n  range: *x\n",
+		"b.yaml:2: ports: anchors and aliases (& and *) are not used in this file; write the value "
+		"itself, in quotes when it starts with one of them"},
+	{"a: &a [x,x]\nb: &b [*a,*a]\n", "b.yaml:1: anchors and aliases (& and *) are not used in this file; write the "
+					 "value itself, in quotes when it starts with one of them"},
+	{"user: !!str berth\n",
+		"b.yaml:1: tags (!) are not used in this file; write the value itself, in quotes when it "
+		"starts with one"},
+	{"workers: 1\nuser: x\nworkers: 2\n", "b.yaml:3: workers: is said twice, first in line 1; keep one of them"},
+	{"ports:\n  pool: 1\n  pool: 1\n", "b.yaml:3: ports.pool: is said twice, first in line 2; keep one of them"},
+	{"user: \"a\\0b\"\n",
+		"b.yaml:1: a value of more than one line, or with a control character in it; write it on one "
+		"line"},
+	{"user: |\n  a\n  b\n",
+		"b.yaml:1: a value of more than one line, or with a control character in it; write it on "
+		"one line"},
+	{"[[[[[[[[[[", "b.yaml:1: nested deeper than any key of this file; check the brackets"},
+	{"\nlisten: [a\nuser: b\n\n", "b.yaml:2: a list that does not end; close it with ]"},
+	{"ports: {pool: 1\n\n", "b.yaml:1: a section in braces that does not end; close it with }"},
+	{"user: \"berth\n", "b.yaml:1: a quote that does not end; close it"},
+	{"user: a: b\n", "b.yaml:1: a colon where no key can be; check the indentation, quote a value with a colon"},
+	{"workers: 1\nuser\n", "b.yaml:2: a line that is not KEY: VALUE; add the colon"},
+	{"ports:\n  pool: 1\n range: 1\n",
+		"b.yaml:3: the indentation does not fit the lines above; indent the keys of a section alike"},
+	{"? [a]\n: b\n", "b.yaml:1: a list or a section where a key has to be; write KEY: VALUE"},
+	{"hello\n",
+		"b.yaml:1: not a section; write KEY: VALUE lines, with keys of listen, workers, user, ports, resolver, "
+		"cache, access, control, log"},
+	{"- a\n",
+		"b.yaml:1: not a section; write KEY: VALUE lines, with keys of listen, workers, user, ports, resolver, "
+		"cache, access, control, log"},
+	{"listen: [::1]\n", "b.yaml:1: a value that has to be in quotes, as \"::1\" has in a list; quote it"},
+	/* keys */
+	{"worker: 1\n", "b.yaml:1: worker: there is no such key; did you mean workers?"},
+	{"\nports:\n  rnage: 1\n", "b.yaml:3: ports.rnage: there is no such key; did you mean ports.range?"},
+	{"resolver: {minimize: true}\n",
+		"b.yaml:1: resolver.minimize: there is no such key; did you mean resolver.minimise?"},
+	{"pool: 3\n", "b.yaml:1: pool: there is no such key; did you mean ports.pool?"},
+	{"cache: {allow: []}\n", "b.yaml:1: cache.allow: there is no such key; did you mean access.allow?"},
+	{"ports:\n  workers: 1\n",
+		"b.yaml:2: ports.workers: there is no such key; did you mean workers, which stands at the "
+		"left margin?"},
+	{"colour: red\n",
+		"b.yaml:1: colour: there is no such key; the keys are listen, workers, user, ports, resolver, "
+		"cache, access, control, log"},
+	{"cache: {colour: red}\n",
+		"b.yaml:1: cache.colour: there is no such key; those of cache are memory, ttl-min, ttl-max"},
+	{"\"a\xe2\x80\xae\": 1\n",
+		"b.yaml:1: a\\u202e: there is no such key; the keys are listen, workers, user, ports, "
+		"resolver, cache, access, control, log"},
+	/* kinds */
+	{"workers:\n", "b.yaml:1: workers: has no value; write one after the colon, or take the key away"},
+	{"workers: ~\n", "b.yaml:1: workers: has no value; write one after the colon, or take the key away"},
+	{"user: \"\"\n", "b.yaml:1: user: has no value; write one after the colon, or take the key away"},
+	{"workers: [1]\n", "b.yaml:1: workers: a list where one value has to be; write it after the colon"},
+	{"workers: {a: 1}\n", "b.yaml:1: workers: a section where one value has to be; write it after the colon"},
+	{"listen: 127.0.0.1\n",
+		"b.yaml:1: listen: not a list; write listen: [ONE, TWO], or each entry on a line of its own "
+		"after \"- \""},
+	{"listen:\n",
+		"b.yaml:1: listen: not a list; write listen: [ONE, TWO], or each entry on a line of its own after "
+		"\"- \""},
+	{"listen:\n- ::1\n- a: b\n",
+		"b.yaml:3: listen: a section where one value has to be; write it as it is; quote it "
+		"when it has a colon"},
+	{"listen:\n- ::1\n-\n", "b.yaml:3: listen: has an empty entry; write a value, or take the entry away"},
+	{"ports: 3\n",
+		"b.yaml:1: ports: not a section; write KEY: VALUE lines indented below it, with keys of range, pool, "
+		"exclude"},
+	{"ports: [pool]\n",
+		"b.yaml:1: ports: not a section; write KEY: VALUE lines indented below it, with keys of range, "
+		"pool, exclude"},
+	{"log: {level: loud}\n",
+		"b.yaml:1: log.level: \"loud\" is not one of the words for it; write one of error, warning, "
+		"notice, info, debug"},
+	{"log:\n  level: [a]\n", "b.yaml:2: log.level: a list where one value has to be; write it after the colon"},
+	{"resolver: {ipv4: flase}\n",
+		"b.yaml:1: resolver.ipv4: \"flase\" is not one of the words for it; write one of true, false"},
+	{"resolver: {minimise: 1}\n",
+		"b.yaml:1: resolver.minimise: \"1\" is not one of the words for it; write one of true, false"},
+	{"resolver: {query-loopback: }\n",
+		"b.yaml:1: resolver.query-loopback: has no value; write one after the colon, or "
+		"take the key away"},
+	/* values */
+	{"listen: []\n",
+		"b.yaml:1: listen: an empty list; name at least one address, or take the key away for 127.0.0.1 "
+		"and ::1"},
+	{"listen:\n- 127.0.0.1\n- localhost\n", "b.yaml:3: listen: \"localhost\" is not an address; write ADDRESS or "
+						"ADDRESS@PORT, for example 127.0.0.1@53"},
+	{"listen: [127.0.0.1@70000]\n", "b.yaml:1: listen: \"127.0.0.1@70000\" is not an address; write ADDRESS or "
+					"ADDRESS@PORT, for example 127.0.0.1@53"},
+	{"listen: [\"::1\",\n  \"::1@53\"]\n", "b.yaml:2: listen: \"::1@53\" is named twice; keep one of them"},
+	{"workers: many\n",
+		"b.yaml:1: workers: \"many\" is not a number of workers; write 1 to 256, or 0 for one per core"},
+	{"workers: 257\n",
+		"b.yaml:1: workers: \"257\" is not a number of workers; write 1 to 256, or 0 for one per core"},
+	{"workers: -1\n",
+		"b.yaml:1: workers: \"-1\" is not a number of workers; write 1 to 256, or 0 for one per core"},
+	{"workers: 0x2\n",
+		"b.yaml:1: workers: \"0x2\" is not a number of workers; write 1 to 256, or 0 for one per core"},
+	{"workers: 99999999999999999999\n",
+		"b.yaml:1: workers: \"99999999999999999999\" is not a number of workers; write 1 "
+		"to 256, or 0 for one per core"},
+	{"user: a b\n", "b.yaml:1: user: \"a b\" is not the name of an account; write for example berth"},
+	{"user: \"\xe2\x80\xae/x\"\n",
+		"b.yaml:1: user: \"\\u202e/x\" is not the name of an account; write for example berth"},
+	{"\n\nports: {range: 70000}\n",
+		"b.yaml:3: ports.range: \"70000\" is not a range of ports; write FIRST-LAST, for "
+		"example 49152-65535"},
+	{"ports: {range: 0-9}\n",
+		"b.yaml:1: ports.range: \"0-9\" is not a range of ports; write FIRST-LAST, for example "
+		"49152-65535"},
+	{"ports: {range: 9-8}\n",
+		"b.yaml:1: ports.range: \"9-8\" is not a range of ports; write FIRST-LAST, for example "
+		"49152-65535"},
+	{"ports: {pool: 0}\n", "b.yaml:1: ports.pool: \"0\" is not a number of sockets for the pool; write 1 to 60000"},
+	{"ports: {pool: 60001}\n",
+		"b.yaml:1: ports.pool: \"60001\" is not a number of sockets for the pool; write 1 to 60000"},
+	{"ports:\n  exclude:\n  - 5\n  - 5 6\n",
+		"b.yaml:4: ports.exclude: \"5 6\" is not a port or a range of ports; write "
+		"for example 51820 or 60100-60199"},
+	{"ports:\n  range: 5-9\n  exclude: [1-7, 8, 9]\n",
+		"b.yaml:3: ports.exclude: leaves no port of the range 5-9; exclude fewer ports, or widen ports.range"},
+	{"resolver: {ipv4: false, ipv6: false}\n",
+		"b.yaml:1: resolver.ipv6: no family is left to ask servers over; switch on ipv4 or ipv6"},
+	{"resolver:\n  root-hints: /nowhere/at/all\n", "b.yaml:2: resolver.root-hints: \"/nowhere/at/all\" cannot be "
+						       "opened: No such file or directory; name a file "
+						       "that berthd can read"},
+	{"resolver:\n  trust-anchors: /\n",
+		"b.yaml:2: resolver.trust-anchors: \"/\" cannot be opened: Is a directory; name "
+		"a file that berthd can read"},
+	{"cache: {memory: 1023K}\n",
+		"b.yaml:1: cache.memory: \"1023K\" is not a size of memory; write 1M to 1T, for example 256M"},
+	{"cache: {memory: 2T}\n",
+		"b.yaml:1: cache.memory: \"2T\" is not a size of memory; write 1M to 1T, for example 256M"},
+	{"cache: {memory: 5MB}\n",
+		"b.yaml:1: cache.memory: \"5MB\" is not a size of memory; write 1M to 1T, for example 256M"},
+	{"cache: {memory: M}\n",
+		"b.yaml:1: cache.memory: \"M\" is not a size of memory; write 1M to 1T, for example 256M"},
+	{"cache: {memory: 5-}\n",
+		"b.yaml:1: cache.memory: \"5-\" is not a size of memory; write 1M to 1T, for example 256M"},
+	{"cache: {ttl-min: 1d}\n", "b.yaml:1: cache.ttl-min: \"1d\" is not a number of seconds; write 0 to 604800"},
+	{"cache: {ttl-max: 604801}\n",
+		"b.yaml:1: cache.ttl-max: \"604801\" is not a number of seconds; write 0 to 604800"},
+	{"cache:\n  ttl-max: 60\n  ttl-min: 61\n",
+		"b.yaml:3: cache.ttl-min: \"61\" leaves no TTL between ttl-min, 61, and ttl-max, 60; change one"},
+	{"cache: {ttl-min: 86401}\n", "b.yaml:1: cache.ttl-min: \"86401\" leaves no TTL between ttl-min, 86401, and "
+				      "ttl-max, 86400; change one"},
+	{"access:\n  allow:\n  - 10.0.0.0/8\n  - 10.0.0.1/8\n",
+		"b.yaml:4: access.allow: \"10.0.0.1/8\" is not a network; write ADDRESS/BITS with no bit set after the "
+		"first "
+		"BITS, for example 10.0.0.0/8"},
+	{"access: {allow: [any]}\n",
+		"b.yaml:1: access.allow: \"any\" is not a network; write ADDRESS/BITS with no bit set "
+		"after the first BITS, for example 10.0.0.0/8"},
+	{"control: {socket: x}\n", "b.yaml:1: control.socket: \"x\" is not a path from the root; write for example "
+				   "/run/berth/control"},
+	{"control:\n  socket: /" TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN "1234567\n",
+		"b.yaml:2: control.socket: \"/" TEN TEN TEN TEN TEN TEN
+		"0123456...\" is too long for a socket; write at most 107 characters"},
+};
+
+static void test_wrong(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(wrongs) / sizeof(wrongs[0]); i++) {
+		struct config *config = (void *)1;
+		char why[CONFIG_ERROR] = "";
+		int ret = config_read_text(&config, "b.yaml", wrongs[i].text, strlen(wrongs[i].text), why);
+		if (ret != E_INVAL)
+			fail_msg("taken: %s", wrongs[i].text);
+		assert_null(config);
+		assert_string_equal(why, wrongs[i].why);
+	}
+}
+
+/* Lists that are one too long, in the line of the entry that is too much. */
+static void test_too_many(void **state)
+{
+	static const struct {
+		const char *head, *entry, *why;
+		unsigned max;
+	} cases[] = {
+		{"listen:\n", "- 127.0.0.1@%u\n", "b.yaml:66: listen: more than 64 entries; join some of them", 64},
+		{"ports:\n exclude:\n", " - %u\n",
+			"b.yaml:4099: ports.exclude: more than 4096 entries; join some of them", 4096},
+		{"access:\n allow:\n", " - 10.0.0.0/8 # %u\n",
+			"b.yaml:1027: access.allow: more than 1024 entries; join some of them", 1024},
+	};
+	(void)state;
+	char *text = malloc(1 << 20), why[CONFIG_ERROR];
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct config *config;
+		int len = sprintf(text, "%s", cases[i].head);
+		for (unsigned n = 1; n <= cases[i].max + 1; n++) {
+			if (n == cases[i].max + 1) {
+				assert_int_equal(config_read_text(&config, "b.yaml", text, (size_t)len, why), 0);
+				config_free(config);
+			}
+			len += sprintf(text + len, cases[i].entry, n);
+		}
+		assert_int_equal(config_read_text(&config, "b.yaml", text, (size_t)len, why), E_INVAL);
+		assert_string_equal(why, cases[i].why);
+	}
+	free(text);
+}
+
+static void test_bytes(void **state)
+{
+	struct config *config;
+	char why[CONFIG_ERROR];
+	(void)state;
+	assert_int_equal(config_read_text(&config, "b.yaml", "user: a\n\0", 9, why), E_INVAL);
+	assert_string_equal(why, "b.yaml:2: a NUL byte; save the file as UTF-8 text");
+	char *big = malloc((1 << 20) + 1);
+	memset(big, '\n', (1 << 20) + 1);
+	assert_int_equal(config_read_text(&config, "b.yaml", big, 1 << 20, why), 0);
+	config_free(config);
+	assert_int_equal(config_read_text(&config, "b.yaml", big, (1 << 20) + 1, why), E_INVAL);
+	assert_string_equal(why, "b.yaml: larger than 1 MiB; a configuration is some lines of text");
+	memset(big, '[', 1 << 20);
+	assert_int_equal(config_read_text(&config, "b.yaml", big, 1 << 20, why), E_INVAL);
+	free(big);
+	char name[1024], text[300] = "user: ";
+	memset(name, 'n', sizeof(name));
+	name[sizeof(name) - 1] = '\0';
+	memset(text + 6, 'u', 200);
+	assert_int_equal(config_read_text(&config, name, text, strlen(text), why), E_INVAL);
+	assert_non_null(strstr(why, "uuu...\" is not the name of an account; write for example berth"));
+	assert_null(strchr(why, '\n'));
+}
+
+static void write_file(const char *path, const char *text)
+{
+	FILE *f = fopen(path, "w");
+	assert_non_null(f);
+	fputs(text, f);
+	fclose(f);
+}
+
+static void test_files(void **state)
+{
+	char folder[] = "/tmp/berth-test-XXXXXX", path[64], hints[64], why[CONFIG_ERROR], wanted[CONFIG_ERROR];
+	struct config *c;
+	(void)state;
+	assert_non_null(mkdtemp(folder));
+	snprintf(path, sizeof(path), "%s/b.yaml", folder);
+	snprintf(hints, sizeof(hints), "%s/hints", folder);
+	assert_int_equal(config_read(&c, path, why), E_NOENT);
+	snprintf(wanted, sizeof(wanted),
+		"%s: cannot be read: No such file or directory; name a file that berthd can read", path);
+	assert_string_equal(why, wanted);
+	assert_int_equal(config_read(&c, folder, why), E_INVAL);
+	snprintf(wanted, sizeof(wanted), "%s: a folder; name a file", folder);
+	assert_string_equal(why, wanted);
+	write_file(path, "workers: 3\nresolver: {root-hints: hints}\n");
+	assert_int_equal(config_read(&c, path, why), E_INVAL);
+	snprintf(wanted, sizeof(wanted),
+		"%s:2: resolver.root-hints: \"hints\" cannot be opened: No such file or directory; name a file that "
+		"berthd "
+		"can read, seen from the folder of this file",
+		path);
+	assert_string_equal(why, wanted);
+	write_file(hints, "");
+	assert_int_equal(config_read(&c, path, why), 0);
+	assert_string_equal(c->resolver.root_hints, hints);
+	assert_int_equal(c->workers, 3);
+	config_free(c);
+	if (geteuid() != 0) {
+		chmod(path, 0);
+		assert_int_equal(config_read(&c, path, why), E_ACCESS);
+	}
+	unlink(path);
+	assert_int_equal(mkfifo(path, 0600), 0);
+	assert_int_equal(config_read(&c, path, why), E_INVAL);
+	snprintf(wanted, sizeof(wanted), "%s: not a file; name a file", path);
+	assert_string_equal(why, wanted);
+	unlink(path);
+	unlink(hints);
+	rmdir(folder);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_defaults),
+		cmocka_unit_test(test_allow_default),
+		cmocka_unit_test(test_every_key),
+		cmocka_unit_test(test_memory),
+		cmocka_unit_test(test_lists),
+		cmocka_unit_test(test_wrong),
+		cmocka_unit_test(test_too_many),
+		cmocka_unit_test(test_bytes),
+		cmocka_unit_test(test_files),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
