@@ -87,9 +87,12 @@ def inside(directory, inside_fd, command):
     lab = json.loads((directory / "lab.json").read_text())
     _mount_private(directory)
     _bring_up_interface()
-    with Servers(directory) as servers:
-        servers.start(lab)
-        return _run_command(command, dict(os.environ, BERTH_LAB=str(directory)))
+    try:
+        with Servers(directory) as servers:
+            servers.start(lab)
+            return _run_command(command, dict(os.environ, BERTH_LAB=str(directory)))
+    except KeyboardInterrupt:
+        return 128 + signal.SIGINT
 
 
 def _on_early_end(number, _frame):

@@ -120,9 +120,16 @@ class Servers:
 
     def _spawn(self, level, command):
         # A session of its own: the interrupt key is for the user's command, not for the servers.
-        with self.log(level).open("wb") as log:
+        with self._open_log(level) as log:
             self.processes[level] = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
+
+    def _open_log(self, level):
+        try:
+            return self.log(level).open("wb")
+        except OSError as error:
+            raise StartError("cannot write %s: %s. Run the lab as the user who built it, or build another" % (
+                error.filename, error.strerror)) from error
 
     def _wait_for(self, level, probe, seconds):
         deadline = time.monotonic() + seconds
