@@ -3,6 +3,7 @@
     lab.json       what is in the lab, for programs
     expected.tsv   what a correct resolver answers
     root.hints     the root servers, as every resolver reads them
+    root.key       the root's key; secure.txt, the names with signed answers; keys/ (if signed)
     zones/ nsd/    zone files and one NSD configuration a level
     log/ run/      what the servers say, what they write while they run
 """
@@ -16,6 +17,7 @@ import addresses
 import expected
 import names
 import servers
+import signing
 import special
 import world as plan
 
@@ -27,13 +29,19 @@ class DirectoryError(Exception):
     """The directory cannot be used; the text says what to do."""
 
 
-def build(directory, count, names_file, root_zone):
-    """Plans a lab and writes it. Returns what lab.json holds."""
+def build(directory, count, names_file, root_zone, signed_share=None):
+    """Plans a lab and writes it, signed if a share is given. Returns what lab.json holds."""
     tlds = names.read_tlds(root_zone)
-    world = plan.build(tlds, names.read_names(names_file, tlds, count))
+    catalogue = dict(special.SPECIAL)
+    if signed_share is not None:
+        catalogue.update(special.SPECIAL_SIGNED)
+    world = plan.build(tlds, names.read_names(names_file, tlds, count), catalogue)
     try:
         _make(directory)
-        _write_zones(directory, world)
+        if signed_share is None:
+            _write_zones(directory, world)
+        else:
+            _write_signed_zones(directory, world, signed_share)
         (directory / "root.hints").write_text(_hints())
         lab = _summary(directory, world, expected.write(world, directory / "expected.tsv"))
         # Last, so that a directory with this file is a whole lab.
@@ -64,7 +72,9 @@ def _make(directory):
     if directory.is_dir() and os.listdir(directory) and not (directory / "nsd").is_dir():
         raise DirectoryError("%s has other things in it: give an empty or new directory" % directory)
     (directory / "lab.json").unlink(missing_ok=True)
-    for name in ("zones", "nsd"):
+    for name in ("root.key", "secure.txt"):
+        (directory / name).unlink(missing_ok=True)
+    for name in ("zones", "nsd", "keys"):
         if (directory / name).is_dir():
             shutil.rmtree(directory / name)
     for name in ("zones", "nsd", "log", "run"):
@@ -83,6 +93,16 @@ def _write_zones(directory, world):
             with open(os.path.join(directory, "zones", file), "w", encoding="ascii") as out:
                 out.write(world.zones[name].text())
         servers.write_configuration(directory, level, zone_files)
+
+
+def _write_signed_zones(directory, world, share):
+    signing.plan(world, share)
+    (directory / "keys").mkdir()
+    signing.make_keys(world, directory / "keys")
+    _write_zones(directory, world)
+    signing.sign(world, lambda zone: str(directory / "zones" / _zone_file(zone)))
+    (directory / "root.key").write_text(signing.trust_anchor(world))
+    expected.write_secure(world, directory / "secure.txt")
 
 
 def _zone_file(zone):
@@ -106,15 +126,17 @@ def _summary(directory, world, expected_count):
         "directory": str(directory),
         "root_hints": str(directory / "root.hints"),
         "expected": str(directory / "expected.tsv"),
+        # None in a lab that is not signed.
+        "trust_anchor": str(directory / "root.key") if world.zones[""].signing else None,
         "counts": {
             "names": len(world.names), "aliases": len(world.aliases), "zones": len(world.zones),
             "tlds": sum(zone.level == "tld" for zone in world.zones.values()),
-            "expected": expected_count,
+            "signed": len(signing.signed_zones(world)), "expected": expected_count,
         },
         "servers": {level: _server_list(level) for level in servers.LEVELS},
         "probes": {level: {"address": addresses.flat(addresses.LISTENERS[level])[0], "zone": zone}
                    for level, zone in PROBES.items()},
-        "special": {name: _special(world, name, text) for name, (_, text) in special.SPECIAL.items()},
+        "special": {name: _special(world, name, text) for name, text in world.special.items()},
         "deaf": addresses.flat(addresses.DEAF),
         "closed": addresses.CLOSED.addresses,
         "lame": addresses.flat(addresses.LAME),
@@ -139,6 +161,7 @@ def describe(lab):
     """The lab as a table for people."""
     out = ["The lab in %s" % lab["directory"], ""]
     out.append("%(names)d names (%(aliases)d of them aliases) in %(zones)d zones, %(tlds)d of them TLDs." % lab["counts"])
+    out.append("%d zones are signed." % lab["counts"]["signed"])
     out.append("%d answers are known beforehand: expected.tsv" % lab["counts"]["expected"])
     out += ["", "LEVEL    SERVERS  ADDRESSES"]
     for level, entries in lab["servers"].items():

@@ -38,6 +38,18 @@ def _node(zone, name):
     return zone.nodes.get("*." + name)
 
 
+def is_secure(world, name):
+    """Is every zone signed that the addresses of a listed name come from?"""
+    if not world.zone_for(name).signing:
+        return False
+    return name not in world.aliases or is_secure(world, world.aliases[name])
+
+
+def write_secure(world, path):
+    """Writes the listed names whose A answers a validating resolver marks as authentic."""
+    path.write_text("".join(name + "\n" for name in world.names if is_secure(world, name)), encoding="ascii")
+
+
 def rows(world):
     """The whole table, (name, type, rcode, [rdata]) each."""
     seen = set()
@@ -94,7 +106,7 @@ def _missing_name(name, number):
 
 
 def _questions_of_special_zones(world):
-    for zone_name in special.SPECIAL:
+    for zone_name in world.special:
         zone = world.zones[zone_name]
         if zone.broken:
             # Two are enough: each may cost a resolver all the patience it has.
@@ -106,4 +118,7 @@ def _questions_of_special_zones(world):
                 yield name, "A"
                 yield name, "AAAA"
         yield "missing." + zone_name, "A"
+        if "*." + zone_name in zone.nodes:
+            yield from ((name + "." + zone_name, "A") for name in ("any", "two.labels", "ent", "b.ent"))
+            yield "any." + zone_name, "AAAA"
     yield from special.QUESTIONS

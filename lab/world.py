@@ -18,6 +18,7 @@ class World:
     def __init__(self, names):
         self.names = names
         self.zones = {}
+        self.special = {}       # {special zone: what is special}
         self.aliases = {}       # {listed name: its target}
 
     def zone_for(self, name):
@@ -35,8 +36,8 @@ class World:
         return zone
 
 
-def build(tlds, names):
-    """The whole plan."""
+def build(tlds, names, special_zones):
+    """The whole plan, with those of the special zones."""
     world = World(names)
     _add_root(world)
     for tld in tlds + [LAB]:
@@ -45,7 +46,7 @@ def build(tlds, names):
         _add_root_servers_net(world)
     _add_domains(world)
     _add_listed_names(world)
-    special.add(world)
+    special.add(world, special_zones)
     return world
 
 

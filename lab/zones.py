@@ -19,7 +19,7 @@ def dotted(name):
 
 
 class Zone:
-    """One zone. `world` adds records and delegations; nobody else writes to it."""
+    """One zone. `world` and `special` add records and delegations."""
 
     def __init__(self, name, level, hosts, broken=False):
         self.name = name
@@ -28,6 +28,9 @@ class Zone:
         self.broken = broken    # made to fail: a resolver can only say SERVFAIL
         self.nodes = {}         # {name: {type: [rdata]}}
         self.cuts = {}          # delegations, {child: Zone}
+        self.signing = None     # how it is signed, a key of signing.DENIAL; signing.py sets these three
+        self.key = None         # the base name of its key's files
+        self.ds = []            # the rdata of its DS records, which its parent holds
         self._existing = None
 
     def add(self, name, rrtype, rdata):
@@ -77,7 +80,9 @@ def _soa(zone):
 
 
 def _delegation(child):
-    """NS records and glue. Only the glue that is needed: for name servers inside the child itself."""
+    """NS, DS and glue. Only the glue that is needed: for name servers inside the child itself."""
+    for rdata in child.ds:
+        yield _line(child.name, TTL_APEX, "DS", rdata)
     for host, server in child.hosts.items():
         yield _line(child.name, TTL_DELEGATION, "NS", dotted(host))
         if not is_below(host, child.name):
