@@ -52,13 +52,9 @@ DEAF = [Server("203.0.113.101"), Server("203.0.113.102"), Server("203.0.113.103"
 # On the interface, held by no program: the kernel answers with ICMP port unreachable.
 CLOSED = Server("203.0.113.111")
 
-# Which NSD process listens where.
-LISTENERS = {
-    "root": list(ROOT.values()),
-    "tld": TLD,
-    "domains": DOMAINS + [DEEP] + LAME,
-    "special": SPECIAL + V6ONLY,
-}
+# The servers by level, and where the NSD process of the level listens.
+SERVERS = {"root": list(ROOT.values()), "tld": TLD, "domains": DOMAINS, "special": SPECIAL + V6ONLY}
+LISTENERS = {**SERVERS, "domains": DOMAINS + [DEEP] + LAME}
 
 
 def flat(servers):

@@ -22,6 +22,8 @@ import special
 import world as plan
 
 VERSION = 1
+# Whoever has this file gave the directory to the lab, which may then empty its folders.
+MARK = ".berth-lab"
 PROBES = {"root": "", "tld": names.LAB, "domains": "sub.deep.lab", "special": "alias.lab"}
 
 
@@ -57,7 +59,8 @@ def load(directory):
     try:
         lab = json.loads(path.read_text())
     except OSError as error:
-        raise DirectoryError("no lab in %s (%s): make one with 'lab build %s'" % (directory, error.strerror, directory)) from error
+        raise DirectoryError("no lab in %s (%s): make one with 'lab build %s'" % (
+            directory, error.strerror, directory)) from error
     except ValueError as error:
         raise DirectoryError("%s is damaged (%s): build the lab again" % (path, error)) from error
     if lab.get("version") != VERSION or lab.get("directory") != str(path.resolve().parent):
@@ -69,8 +72,10 @@ def _make(directory):
     """An empty skeleton. Only a directory that is empty or a lab already is taken."""
     if '"' in str(directory) or "\n" in str(directory):
         raise DirectoryError("the path %r has a quote in it, which NSD cannot read: use another" % str(directory))
-    if directory.is_dir() and os.listdir(directory) and not (directory / "nsd").is_dir():
+    if directory.is_dir() and os.listdir(directory) and not (directory / MARK).exists():
         raise DirectoryError("%s has other things in it: give an empty or new directory" % directory)
+    directory.mkdir(parents=True, exist_ok=True)
+    (directory / MARK).touch()
     (directory / "lab.json").unlink(missing_ok=True)
     for name in ("root.key", "secure.txt"):
         (directory / name).unlink(missing_ok=True)
@@ -78,7 +83,7 @@ def _make(directory):
         if (directory / name).is_dir():
             shutil.rmtree(directory / name)
     for name in ("zones", "nsd", "log", "run"):
-        (directory / name).mkdir(parents=True, exist_ok=True)
+        (directory / name).mkdir(exist_ok=True)
 
 
 def _write_zones(directory, world):
@@ -140,6 +145,7 @@ def _summary(directory, world, expected_count):
         "deaf": addresses.flat(addresses.DEAF),
         "closed": addresses.CLOSED.addresses,
         "lame": addresses.flat(addresses.LAME),
+        "deep": addresses.DEEP.addresses,
         "logs": {level: str(directory / "log" / (level + ".log")) for level in [*servers.LEVELS, "deaf"]},
     }
 
@@ -148,7 +154,7 @@ def _server_list(level):
     if level == "root":
         return [{"name": host, "addresses": server.addresses} for host, server in plan.root_hosts().items()]
     return [{"name": "%s%d" % (level, n), "addresses": server.addresses}
-            for n, server in enumerate(addresses.LISTENERS[level], 1)]
+            for n, server in enumerate(addresses.SERVERS[level], 1)]
 
 
 def _special(world, name, text):

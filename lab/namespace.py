@@ -87,12 +87,9 @@ def inside(directory, inside_fd, command):
     lab = json.loads((directory / "lab.json").read_text())
     _mount_private(directory)
     _bring_up_interface()
-    try:
-        with Servers(directory) as servers:
-            servers.start(lab)
-            return _run_command(command, dict(os.environ, BERTH_LAB=str(directory)))
-    except KeyboardInterrupt:
-        return 128 + signal.SIGINT
+    with Servers(directory) as servers:
+        servers.start(lab)
+        return _run_command(command, dict(os.environ, BERTH_LAB=str(directory)))
 
 
 def _on_early_end(number, _frame):
@@ -124,7 +121,7 @@ def _bring_up_interface():
     done = subprocess.run([find_program("ip", "iproute2"), "-batch", "-"], input="\n".join(lines) + "\n",
                           capture_output=True, text=True)
     if done.returncode != 0:
-        raise StartError("ip cannot give lo the addresses of the lab (IPv4 and IPv6 are both needed): %s" % done.stderr.strip())
+        raise StartError("ip cannot give lo the addresses of the lab (it needs IPv4 and IPv6): %s" % done.stderr.strip())
 
 
 def _run_command(command, environment):

@@ -330,10 +330,12 @@ def test_server_that_does_not_start_is_named(tmp_path):
 
 
 def test_foreign_directory_is_left_alone(tmp_path):
-    (tmp_path / "letter").write_text("mine")
+    # A directory such as /etc, which has a folder nsd of its own.
+    (tmp_path / "nsd").mkdir()
+    (tmp_path / "nsd" / "letter").write_text("mine")
     done = lab("build", tmp_path, "--names", 5)
     assert done.returncode == 1 and "other things" in done.stderr
-    assert os.listdir(tmp_path) == ["letter"]
+    assert os.listdir(tmp_path) == ["nsd"] and os.listdir(tmp_path / "nsd") == ["letter"]
 
 
 def test_missing_lab_says_what_to_do(tmp_path):
