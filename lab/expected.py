@@ -5,7 +5,7 @@ there are no servers here, only the zones in memory (RFC 1034 4.3.2 without the 
 """
 
 import special
-from names import name_hash
+from names import is_servable, name_hash
 
 COLUMNS = "# name\ttype\trcode\trdata after aliases, sorted, joined with commas; empty when there is none\n"
 MAX_ALIASES = 16
@@ -90,8 +90,9 @@ def _more_questions(world, name):
     if name != zone.name and above not in zone.nodes:
         # An empty non-terminal.
         yield above, "A"
-    if number % 20 == 2:
-        yield _missing_name(name, number), "A"
+    missing = _missing_name(name, number)
+    if number % 20 == 2 and is_servable(missing):
+        yield missing, "A"
 
 
 def _missing_name(name, number):

@@ -98,12 +98,16 @@ def trust_anchor(world):
 
 def _for_each(what, work, zones):
     """Runs the work on all processors, and says how far it is where somebody is looking."""
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    pool = ThreadPoolExecutor(os.cpu_count())
+    try:
         for done, _ in enumerate(pool.map(work, zones), 1):
             if sys.stderr.isatty() and (done % 50 == 0 or done == len(zones)):
                 print("\r%d of %d %s" % (done, len(zones), what), end="", file=sys.stderr, flush=True)
-    if sys.stderr.isatty():
-        print(file=sys.stderr)
+    finally:
+        # After an error or the interrupt key, the zones still waiting are not worth waiting for.
+        pool.shutdown(cancel_futures=True)
+        if sys.stderr.isatty():
+            print(file=sys.stderr)
 
 
 def _call(command, folder=None):

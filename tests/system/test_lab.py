@@ -26,7 +26,9 @@ PATIENCE_S = 5
 # What a server that never answers may cost this test.
 DEAF_PATIENCE_S = 0.5
 
-NAMES = ["www.example.org", "example.org", "a.b.example.net", "example.com", "_sip._tcp.example.com", "_x.nic.net",
+# 251 characters, the longest the lab takes, and two more.
+LONGEST = "q." * 119 + "xx.example.de"
+NAMES = [LONGEST, "y." + LONGEST, "www.example.org", "example.org", "a.b.example.net", "example.com", "_sip._tcp.example.com", "_x.nic.net",
          "bad..name", "under.nosuchtld", "-odd-.example.de", "example.de", "com", "www.example.org"]
 
 TLDS = ("com", "net", "org", "de", "io")
@@ -283,7 +285,8 @@ def test_own_lists(tmp_path):
     (tmp_path / "names").write_text("\n".join(NAMES) + "\n")
     directory = built(tmp_path / "lab", "--names-file", tmp_path / "names", "--root-zone", root_zone(tmp_path / "root"))
     expected = read_expected(directory)
-    assert json.loads((directory / "lab.json").read_text())["counts"]["names"] == 8
+    assert json.loads((directory / "lab.json").read_text())["counts"]["names"] == 9
+    assert (LONGEST, "A") in expected and ("y." + LONGEST, "A") not in expected
     assert ("_sip._tcp.example.com", "A") in expected and ("-odd-.example.de", "A") in expected
     assert ("under.nosuchtld", "A") not in expected and ("com", "A") not in expected
     assert expected["b.example.net", "A"] == ("NOERROR", "")
