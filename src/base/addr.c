@@ -119,7 +119,7 @@ bool addr_is_bogus(const struct addr *addr)
 	if (addr_is_v6(addr)) {
 		const struct in6_addr *a = &addr->v6.sin6_addr;
 		return IN6_IS_ADDR_UNSPECIFIED(a) || IN6_IS_ADDR_MULTICAST(a) || IN6_IS_ADDR_LINKLOCAL(a) ||
-			IN6_IS_ADDR_V4MAPPED(a) || (IN6_IS_ADDR_V4COMPAT(a) && !IN6_IS_ADDR_LOOPBACK(a));
+		       IN6_IS_ADDR_V4MAPPED(a) || (IN6_IS_ADDR_V4COMPAT(a) && !IN6_IS_ADDR_LOOPBACK(a));
 	}
 	uint32_t a = ntohl(addr->v4.sin_addr.s_addr);
 	return a >> 24 == 0 || a >> 28 >= 14 || a >> 16 == 0xa9fe; /* 0/8, 224/4 and 240/4, 169.254/16 */

@@ -52,7 +52,7 @@ enum counter {
 #define X(name, key, text) COUNT_##name,
 	COUNTER_LIST(X)
 #undef X
-	COUNTERS,
+		COUNTERS,
 };
 
 struct counters {

@@ -35,7 +35,7 @@ enum error {
 #define X(name, text) name,
 	ERROR_LIST(X)
 #undef X
-	E_LAST,
+		E_LAST,
 };
 
 /* The text of an E_* value; never NULL. */

@@ -2,57 +2,57 @@
 #pragma once
 
 /* --- messages --- */
-#define LIMIT_UDP_PAYLOAD  1232  /* EDNS buffer offered and honoured: no IP fragments (DNS flag day 2020, RFC 9715) */
-#define LIMIT_UDP_QUERY    4096  /* a client's UDP query longer than this is not read whole: dropped and counted */
-#define LIMIT_MESSAGE      65535 /* RFC 1035 4.2.2: a message over TCP has 16 bits of length */
-#define LIMIT_MESSAGE_RRS  4096  /* records kept of one reply; a 64 KiB message could hold 5,461 */
-#define LIMIT_RRSET_BYTES  60000 /* an rrset that no message could carry is refused */
+#define LIMIT_UDP_PAYLOAD 1232  /* EDNS buffer offered and honoured: no IP fragments (DNS flag day 2020, RFC 9715) */
+#define LIMIT_UDP_QUERY   4096  /* a client's UDP query longer than this is not read whole: dropped and counted */
+#define LIMIT_MESSAGE     65535 /* RFC 1035 4.2.2: a message over TCP has 16 bits of length */
+#define LIMIT_MESSAGE_RRS 4096  /* records kept of one reply; a 64 KiB message could hold 5,461 */
+#define LIMIT_RRSET_BYTES 60000 /* an rrset that no message could carry is refused */
 
 /* --- one client request (struct budget) --- */
-#define LIMIT_DEADLINE_MS      5000 /* clients ask again after 5 s (RFC 1035 4.2.1; resolv.conf timeout) */
-#define LIMIT_QUESTIONS        64   /* upstream questions, sub-lookups included: NXNSAttack CVE-2020-8616, CAMP */
-#define LIMIT_REFERRALS        40   /* referrals over all sub-lookups: CVE-2014-8500, a chain of endless delegations */
-#define LIMIT_ALIASES          16   /* CNAMEs over all sub-lookups: CVE-2021-25219-like chains, Unchained */
-#define LIMIT_DEPTH            6    /* a lookup within a lookup, for addresses of servers: iDNS attack, TsuNAME */
-#define LIMIT_SERVER_LOOKUPS   12   /* lookups of server addresses: NXNSAttack, NRDelegation CVE-2022-3204 */
-#define LIMIT_REQUEST_BYTES    (2u << 20) /* arena of one request; the largest replies are 64 KiB each */
-#define LIMIT_TRIES_PER_ZONE   12   /* questions sent to one zone's servers for one question */
-#define LIMIT_STORY_EVENTS     256  /* lines of `berth why`; the rest is counted */
+#define LIMIT_DEADLINE_MS    5000 /* clients ask again after 5 s (RFC 1035 4.2.1; resolv.conf timeout) */
+#define LIMIT_QUESTIONS      64   /* upstream questions, sub-lookups included: NXNSAttack CVE-2020-8616, CAMP */
+#define LIMIT_REFERRALS      40   /* referrals over all sub-lookups: CVE-2014-8500, a chain of endless delegations */
+#define LIMIT_ALIASES        16   /* CNAMEs over all sub-lookups: CVE-2021-25219-like chains, Unchained */
+#define LIMIT_DEPTH          6    /* a lookup within a lookup, for addresses of servers: iDNS attack, TsuNAME */
+#define LIMIT_SERVER_LOOKUPS 12   /* lookups of server addresses: NXNSAttack, NRDelegation CVE-2022-3204 */
+#define LIMIT_REQUEST_BYTES  (2u << 20) /* arena of one request; the largest replies are 64 KiB each */
+#define LIMIT_TRIES_PER_ZONE 12         /* questions sent to one zone's servers for one question */
+#define LIMIT_STORY_EVENTS   256        /* lines of `berth why`; the rest is counted */
 
 /* --- servers of one zone --- */
-#define LIMIT_CUT_SERVERS    16 /* name servers of one zone looked at: huge NS sets, NXNSAttack */
-#define LIMIT_CUT_ADDRESSES  32 /* addresses of one zone's servers looked at */
+#define LIMIT_CUT_SERVERS   16 /* name servers of one zone looked at: huge NS sets, NXNSAttack */
+#define LIMIT_CUT_ADDRESSES 32 /* addresses of one zone's servers looked at */
 
 /* --- minimisation (RFC 9156 2.3) --- */
 #define LIMIT_MINIMISE_STEPS  10 /* MAX_MINIMISE_COUNT */
 #define LIMIT_MINIMISE_SINGLE 4  /* MINIMISE_ONE_LAB */
 
 /* --- time --- */
-#define LIMIT_TRY_MIN_MS     60   /* shortest wait for a reply: scheduling and jitter */
-#define LIMIT_TRY_UNKNOWN_MS 376  /* wait for a server never asked before (Unbound's UNKNOWN_SERVER_NICENESS) */
-#define LIMIT_TRY_MAX_MS     1500 /* longest wait for one try: three tries fit the deadline */
-#define LIMIT_TCP_MS         2500 /* one exchange over TCP, connecting included */
+#define LIMIT_TRY_MIN_MS     60    /* shortest wait for a reply: scheduling and jitter */
+#define LIMIT_TRY_UNKNOWN_MS 376   /* wait for a server never asked before (Unbound's UNKNOWN_SERVER_NICENESS) */
+#define LIMIT_TRY_MAX_MS     1500  /* longest wait for one try: three tries fit the deadline */
+#define LIMIT_TCP_MS         2500  /* one exchange over TCP, connecting included */
 #define LIMIT_TCP_IDLE_MS    10000 /* a client's idle connection (RFC 7766 6.2.3) */
-#define LIMIT_FACTS_S        900  /* what is known of a server is forgotten after this */
+#define LIMIT_FACTS_S        900   /* what is known of a server is forgotten after this */
 
 /* --- crowds --- */
-#define LIMIT_REQUESTS       4096 /* lookups a worker runs at once; more clients are told SERVFAIL with EDE 23 */
-#define LIMIT_WAITERS        512  /* clients waiting for one lookup; more are dropped (DNSBomb, CVE-2024-33655) */
-#define LIMIT_TCP_CLIENTS    512  /* connections of clients for each worker */
-#define LIMIT_TCP_CLIENT_QUERIES 64 /* queries of one connection being worked on at once */
-#define LIMIT_CONTROL_CLIENTS 32  /* connections to the control socket */
-#define LIMIT_CONTROL_LINE   4096 /* one request on the control socket */
-#define LIMIT_WORKERS        256
-#define LIMIT_FIBER_STACK    (128u << 10)
-#define LIMIT_FIBERS_KEPT    1024 /* stacks kept for reuse by each worker */
+#define LIMIT_REQUESTS           4096 /* lookups a worker runs at once; more clients are told SERVFAIL with EDE 23 */
+#define LIMIT_WAITERS            512  /* clients waiting for one lookup; more are dropped (DNSBomb, CVE-2024-33655) */
+#define LIMIT_TCP_CLIENTS        512  /* connections of clients for each worker */
+#define LIMIT_TCP_CLIENT_QUERIES 64   /* queries of one connection being worked on at once */
+#define LIMIT_CONTROL_CLIENTS    32   /* connections to the control socket */
+#define LIMIT_CONTROL_LINE       4096 /* one request on the control socket */
+#define LIMIT_WORKERS            256
+#define LIMIT_FIBER_STACK        (128u << 10)
+#define LIMIT_FIBERS_KEPT        1024 /* stacks kept for reuse by each worker */
 
 /* --- ports --- */
-#define LIMIT_PORT_DRAWS   64 /* draws before the free ports are listed and one of those drawn */
-#define LIMIT_PORT_TAKEN_S 10 /* a port found taken by another program is not tried again for so long */
-#define LIMIT_LEND_TRIES   8  /* ports tried for one loan before it is given up */
+#define LIMIT_PORT_DRAWS   64    /* draws before the free ports are listed and one of those drawn */
+#define LIMIT_PORT_TAKEN_S 10    /* a port found taken by another program is not tried again for so long */
+#define LIMIT_LEND_TRIES   8     /* ports tried for one loan before it is given up */
 #define LIMIT_LEDGER       65536 /* loans remembered: with 7,000 questions a second some nine seconds */
 
 /* --- caches --- */
-#define LIMIT_CACHE_TTL_S      86400 /* RFC 8767 4: a TTL above a day is a mistake more often than a wish */
-#define LIMIT_NEGATIVE_TTL_S   3600  /* RFC 2308 5: one to three hours */
-#define LIMIT_FAILURE_TTL_S    5     /* RFC 9520 3.2: failures are cached, at least one second, at most five minutes */
+#define LIMIT_CACHE_TTL_S    86400 /* RFC 8767 4: a TTL above a day is a mistake more often than a wish */
+#define LIMIT_NEGATIVE_TTL_S 3600  /* RFC 2308 5: one to three hours */
+#define LIMIT_FAILURE_TTL_S  5     /* RFC 9520 3.2: failures are cached, at least one second, at most five minutes */

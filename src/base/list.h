@@ -15,7 +15,10 @@ struct link {
 	struct link *next, *prev;
 };
 
-#define LINK_INIT(name) {&(name), &(name)}
+#define LINK_INIT(name)                                                                                                \
+	{                                                                                                              \
+		&(name), &(name)                                                                                       \
+	}
 #define container_of(ptr, type, member) ((type *)((char *)(ptr)-offsetof(type, member)))
 
 static inline void link_init(struct link *l)

@@ -26,8 +26,7 @@ bool log_is_on(enum log_level level);
 int log_level_of(const char *word);
 const char *log_level_text(enum log_level level);
 
-void log_at(enum log_level level, struct log_site *site, const char *format, ...)
-	__attribute__((format(printf, 3, 4)));
+void log_at(enum log_level level, struct log_site *site, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 #define log_once_in_a_while(level, ...)                                                                                \
 	({                                                                                                             \

@@ -31,15 +31,15 @@ struct answers {
 };
 
 static const uint8_t lower[256] = {
-#define L(x)  ((x) >= 'A' && (x) <= 'Z' ? (x) + 32 : (x))
-#define L4(x) L(x), L((x) + 1), L((x) + 2), L((x) + 3)
+#define L(x)   ((x) >= 'A' && (x) <= 'Z' ? (x) + 32 : (x))
+#define L4(x)  L(x), L((x) + 1), L((x) + 2), L((x) + 3)
 #define L16(x) L4(x), L4((x) + 4), L4((x) + 8), L4((x) + 12)
 	L16(0), L16(16), L16(32), L16(48), L16(64), L16(80), L16(96), L16(112), L16(128), L16(144), L16(160), L16(176),
 	L16(192), L16(208), L16(224), L16(240)};
 
 /* Length bytes of labels are at most 63, below 'A': lowering all bytes of a name harms none of them. */
-static void make_key(struct answer_key *key, const uint8_t *name, size_t len, uint16_t type, uint16_t rclass,
-	unsigned flags)
+static void make_key(
+	struct answer_key *key, const uint8_t *name, size_t len, uint16_t type, uint16_t rclass, unsigned flags)
 {
 	for (size_t i = 0; i < len; i++)
 		key->bytes[i] = lower[name[i]];
@@ -58,8 +58,7 @@ void answer_key_of(struct answer_key *key, const struct query *query)
 
 void answer_key_make(struct answer_key *key, const struct question *q, bool dnssec_ok, bool cd)
 {
-	make_key(key, q->name, name_len(q->name), q->type, q->rclass,
-		(dnssec_ok ? KEY_DO : 0u) | (cd ? KEY_CD : 0u));
+	make_key(key, q->name, name_len(q->name), q->type, q->rclass, (dnssec_ok ? KEY_DO : 0u) | (cd ? KEY_CD : 0u));
 }
 
 struct answers *answers_new(size_t bytes)
@@ -80,7 +79,7 @@ static size_t block_size(size_t key_len, size_t ttl_count, size_t len, size_t ed
 static size_t entry_cost(const struct answer_entry *entry)
 {
 	return block_size(entry->key_len, entry->ttl_count, entry->len, entry->ede_len) + MALLOC_OVERHEAD +
-		sizeof(entry);
+	       sizeof(entry);
 }
 
 static void drop(struct answers *cache, struct answer_entry **at)
@@ -224,8 +223,7 @@ static size_t finish(uint8_t *out, size_t room, size_t len, const struct query *
 		out[3] &= (uint8_t)~0x20; /* AD only for those who said that they understand it: RFC 6840 5.8 */
 	memcpy(out + MESSAGE_HEADER, query->raw_name, query->name_len);
 	if (query->edns) {
-		size_t opt_len = opt_write(
-			out + len, room - len, LIMIT_UDP_PAYLOAD, query->dnssec_ok, 0, ede, extra);
+		size_t opt_len = opt_write(out + len, room - len, LIMIT_UDP_PAYLOAD, query->dnssec_ok, 0, ede, extra);
 		knot_wire_set_arcount(out, (uint16_t)(knot_wire_get_arcount(out) + 1));
 		len += opt_len;
 	}
@@ -237,8 +235,8 @@ static size_t copy_size(size_t len, size_t room, const struct query *query)
 	return len + (query->edns ? MESSAGE_OPT : 0) > room ? query->question_end : len;
 }
 
-size_t answer_fill(uint8_t *out, size_t room, const struct answer_entry *entry, const struct query *query,
-	uint32_t now_s)
+size_t answer_fill(
+	uint8_t *out, size_t room, const struct answer_entry *entry, const struct query *query, uint32_t now_s)
 {
 	size_t copy = copy_size(entry->len, room, query);
 	memcpy(out, entry->wire, copy);

@@ -34,7 +34,7 @@ void answers_put(struct answers *cache, const struct answer_key *key, const stru
 
 /* Writes the answer for this query: its ID, flags, the case of its name, TTLs as left now, OPT and, where it does not
  * fit `room`, TC. Returns the length; `room` must hold at least 512 bytes. */
-size_t answer_fill(uint8_t *out, size_t room, const struct answer_entry *entry, const struct query *query,
-	uint32_t now_s);
+size_t answer_fill(
+	uint8_t *out, size_t room, const struct answer_entry *entry, const struct query *query, uint32_t now_s);
 /* The same for an answer that is not in the cache. */
 size_t answer_fill_wire(uint8_t *out, size_t room, const struct answer_wire *answer, const struct query *query);

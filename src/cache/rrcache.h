@@ -16,7 +16,10 @@
 
 #include "dns/rrset.h"
 
-enum { CACHE_TYPE_NONE = 0, CACHE_TYPE_CUT = 0xff00 }; /* private use and reserved (RFC 6895 3.1): no question has them */
+enum {
+	CACHE_TYPE_NONE = 0,
+	CACHE_TYPE_CUT = 0xff00
+}; /* private use and reserved (RFC 6895 3.1): no question has them */
 
 /* RFC 2181 5.4.1, lowest first. */
 enum rank { RANK_GLUE, RANK_REFERRAL, RANK_ANSWER };

@@ -39,7 +39,7 @@ struct config {
 	} resolver;
 
 	struct {
-		size_t memory; /* bytes, default 256M, at least 1M */
+		size_t memory;             /* bytes, default 256M, at least 1M */
 		uint32_t ttl_min, ttl_max; /* seconds */
 	} cache;
 
@@ -53,8 +53,8 @@ struct config {
  * would be right". */
 int config_read(struct config **config, const char *path, char why[static CONFIG_ERROR]);
 /* The same for text that is in memory already; `name` stands for the file in complaints and for its folder. */
-int config_read_text(struct config **config, const char *name, const char *text, size_t len,
-	char why[static CONFIG_ERROR]);
+int config_read_text(
+	struct config **config, const char *name, const char *text, size_t len, char why[static CONFIG_ERROR]);
 void config_free(struct config *config);
 
 /* Where the control socket is when nobody says otherwise: path_control_socket of base/paths.h, as in the tool. */

@@ -1,5 +1,5 @@
-/* Decides how the control socket is made and who may use it: a unix socket for its owner and group, one JSON object on a
- * line each way. */
+/* Decides how the control socket is made and who may use it: a unix socket for its owner and group, one JSON object on
+ * a line each way. */
 #include "daemon/control.h"
 
 #include <errno.h>
@@ -177,7 +177,8 @@ int control_open(struct control **out, struct server *server, char *why, size_t 
 	const char *path = server->config->control_socket;
 	int fd = bind_socket(path);
 	if (fd < 0) {
-		snprintf(why, size, "the control socket %s cannot be made: %s; name another with control: {socket: PATH}", path,
+		snprintf(why, size,
+			"the control socket %s cannot be made: %s; name another with control: {socket: PATH}", path,
 			errno == EADDRINUSE ? "another berthd answers there" : strerror(errno));
 		return E_SYSTEM;
 	}

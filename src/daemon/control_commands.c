@@ -1,4 +1,5 @@
-/* Decides what each command of the control socket says. Whatever belongs to a worker is read in that worker's thread. */
+/* Decides what each command of the control socket says. Whatever belongs to a worker is read in that worker's thread.
+ */
 #include "daemon/control_commands.h"
 
 #include <stdio.h>
@@ -91,9 +92,9 @@ static void finish_status(struct survey *survey)
 	for (size_t i = 0; i < server->config->listen_count; i++)
 		json_array_append_new(listen, json_string(addr_text(&server->config->listen[i], text)));
 	control_reply(survey->call,
-		json_pack("{s:s, s:i, s:f, s:i, s:i, s:o, s:o, s:s}", "version", BERTH_VERSION, "pid", (int)getpid(), "uptime_s",
-			uptime_s(server), "workers", (int)server->workers, "lookups_running", (int)survey->running, "listen",
-			listen, "ports", ports_json(survey), "validation", "off"));
+		json_pack("{s:s, s:i, s:f, s:i, s:i, s:o, s:o, s:s}", "version", BERTH_VERSION, "pid", (int)getpid(),
+			"uptime_s", uptime_s(server), "workers", (int)server->workers, "lookups_running",
+			(int)survey->running, "listen", listen, "ports", ports_json(survey), "validation", "off"));
 }
 
 /* --- stats --- */
@@ -114,10 +115,10 @@ static void finish_stats(struct survey *survey)
 	}
 	struct rrcache_state state;
 	rrcache_state(server->rrcache, &state);
-	json_t *cache = json_pack("{s:I, s:I, s:I}", "entries", (json_int_t)state.entries, "bytes", (json_int_t)state.bytes,
-		"limit_bytes", (json_int_t)state.limit);
-	control_reply(survey->call, json_pack("{s:f, s:o, s:o, s:o, s:o}", "uptime_s", uptime_s(server), "counters", numbers,
-					    "help", help, "ports", ports_json(survey), "cache", cache));
+	json_t *cache = json_pack("{s:I, s:I, s:I}", "entries", (json_int_t)state.entries, "bytes",
+		(json_int_t)state.bytes, "limit_bytes", (json_int_t)state.limit);
+	control_reply(survey->call, json_pack("{s:f, s:o, s:o, s:o, s:o}", "uptime_s", uptime_s(server), "counters",
+					    numbers, "help", help, "ports", ports_json(survey), "cache", cache));
 }
 
 /* --- port --- */
@@ -158,7 +159,8 @@ static void finish_port(struct survey *survey)
 	for (size_t i = 0; i < survey->loans; i++)
 		json_array_append_new(loans, json_of_loan(&survey->loan[i]));
 	json_t *reply = json_pack("{s:i, s:b, s:b, s:o, s:i}", "port", (int)survey->port, "usable", (int)is_usable,
-		"taken_by_other", (int)port_space_is_taken(server->space, survey->port), "loans", loans, "pid", (int)getpid());
+		"taken_by_other", (int)port_space_is_taken(server->space, survey->port), "loans", loans, "pid",
+		(int)getpid());
 	if (!is_usable)
 		json_object_set_new(reply, "why_not", json_string(why_not_usable(server->config, survey->port)));
 	if (survey->is_lent)

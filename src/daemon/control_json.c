@@ -42,8 +42,8 @@ static json_t *section_json(const struct outcome *outcome, enum section section)
 
 static json_t *event_json(const struct story_event *event)
 {
-	json_t *object = json_pack("{s:I, s:i, s:s}", "after_us", (json_int_t)event->after_us, "depth", (int)event->depth,
-		"event", story_kind_text(event->kind));
+	json_t *object = json_pack("{s:I, s:i, s:s}", "after_us", (json_int_t)event->after_us, "depth",
+		(int)event->depth, "event", story_kind_text(event->kind));
 	set_text(object, "text", event->text);
 	if (event->server.sa.sa_family == 0)
 		return object;

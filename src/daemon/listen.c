@@ -27,7 +27,8 @@ static void set_udp_options(int fd, const struct addr *addr)
 	else
 		(void)set(fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_OMIT);
 	if (addr_is_any(addr))
-		(void)(addr_is_v6(addr) ? set(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1) : set(fd, IPPROTO_IP, IP_PKTINFO, 1));
+		(void)(addr_is_v6(addr) ? set(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1)
+					: set(fd, IPPROTO_IP, IP_PKTINFO, 1));
 }
 
 static int open_socket(const struct addr *addr, int type, bool shared)
@@ -58,7 +59,8 @@ static void explain(const struct addr *addr, const char *transport, int error, c
 	if (error == EACCES)
 		todo = "run as root, give the program CAP_NET_BIND_SERVICE, or choose a port above 1023 with listen:";
 	if (error == EADDRINUSE)
-		todo = "another program listens there (`berth port` tells which); stop it, or choose another with listen:";
+		todo = "another program listens there (`berth port` tells which); stop it, or choose another with "
+		       "listen:";
 	if (error == EADDRNOTAVAIL)
 		todo = "this machine does not have that address; choose another with listen:";
 	snprintf(why, size, "cannot listen on %s (%s): %s; %s", addr_text(addr, text), transport, what, todo);

@@ -1,5 +1,5 @@
-/* Decides how clients' TCP connections are accepted, framed and ended (RFC 7766): many queries on one connection, answers
- * in any order, limits on all of it. */
+/* Decides how clients' TCP connections are accepted, framed and ended (RFC 7766): many queries on one connection,
+ * answers in any order, limits on all of it. */
 #include <errno.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
@@ -111,8 +111,8 @@ static size_t on_data(struct stream *stream, const uint8_t *data, size_t len)
 		.send = send_reply,
 		.hold = hold,
 		.release = release};
-	size_t reply = serve_query(
-		conn->listener->worker, &peer, data + FRAME_HEAD, size, frame + FRAME_HEAD, LIMIT_MESSAGE);
+	size_t reply =
+		serve_query(conn->listener->worker, &peer, data + FRAME_HEAD, size, frame + FRAME_HEAD, LIMIT_MESSAGE);
 	if (reply > 0)
 		send_frame(conn, reply);
 	return FRAME_HEAD + size;

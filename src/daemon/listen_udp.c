@@ -40,7 +40,8 @@ static void batch_init(struct batch *batch, size_t room)
 	batch->data = xalloc(BATCH * room);
 	for (unsigned i = 0; i < BATCH; i++) {
 		batch->iov[i] = (struct iovec){batch->data + i * room, room};
-		batch->msg[i].msg_hdr = (struct msghdr){.msg_iov = &batch->iov[i], .msg_iovlen = 1, .msg_name = &batch->addr[i]};
+		batch->msg[i].msg_hdr =
+			(struct msghdr){.msg_iov = &batch->iov[i], .msg_iovlen = 1, .msg_name = &batch->addr[i]};
 	}
 }
 
@@ -109,7 +110,8 @@ static void keep_local(const struct udp_listener *listener, struct msghdr *msg, 
 		_Alignas(struct cmsghdr) uint8_t copy[CONTROL] = {0};
 		memcpy(copy, c, c->cmsg_len);
 		if (!listener->v6) {
-			struct in_pktinfo *info = (struct in_pktinfo *)(void *)CMSG_DATA((struct cmsghdr *)(void *)copy);
+			struct in_pktinfo *info =
+				(struct in_pktinfo *)(void *)CMSG_DATA((struct cmsghdr *)(void *)copy);
 			info->ipi_ifindex = 0; /* routing decides the way back */
 			info->ipi_spec_dst = info->ipi_addr;
 		}
@@ -135,8 +137,8 @@ static void serve_batch(struct udp_listener *listener, unsigned count)
 		if (listener->any)
 			keep_local(listener, &msg->msg_hdr, &peer);
 		uint8_t *out = next_out(listener);
-		size_t len =
-			serve_query(listener->worker, &peer, listener->in.iov[i].iov_base, msg->msg_len, out, listener->out.room);
+		size_t len = serve_query(
+			listener->worker, &peer, listener->in.iov[i].iov_base, msg->msg_len, out, listener->out.room);
 		if (len > 0)
 			commit(listener, &peer, len);
 	}

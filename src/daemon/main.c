@@ -28,7 +28,8 @@ static void print_help(FILE *to)
 {
 	fputs("usage: berthd [-c FILE] [--check]\n"
 	      "A recursive DNS resolver whose every question leaves from a port borrowed for it alone.\n\n"
-	      "  -c, --config FILE   read this configuration; without one: a safe resolver on 127.0.0.1 and ::1, port 53\n"
+	      "  -c, --config FILE   read this configuration; without one: a safe resolver on 127.0.0.1 and ::1, port "
+	      "53\n"
 	      "      --check         read the configuration, say whether it is good, and stop\n"
 	      "  -V, --version       print the version\n"
 	      "  -h, --help          print this\n\n"
@@ -38,8 +39,9 @@ static void print_help(FILE *to)
 
 static void parse_options(struct options *options, int argc, char *argv[])
 {
-	static const struct option known[] = {{"config", required_argument, NULL, 'c'}, {"check", no_argument, NULL, 'k'},
-		{"version", no_argument, NULL, 'V'}, {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
+	static const struct option known[] = {{"config", required_argument, NULL, 'c'},
+		{"check", no_argument, NULL, 'k'}, {"version", no_argument, NULL, 'V'},
+		{"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
 	for (int c; (c = getopt_long(argc, argv, "c:Vh", known, NULL)) != -1;) {
 		switch (c) {
 		case 'c': options->config_path = optarg; break;
@@ -127,7 +129,8 @@ static int serve(struct config *config, const char *path)
 		fprintf(stderr, "berthd: threads cannot be started: %s\n", strerror(errno));
 		return 1;
 	}
-	log_notice("berthd " BERTH_VERSION " is ready: %u workers; answers are not validated yet (DNSSEC is being built)",
+	log_notice("berthd " BERTH_VERSION
+		   " is ready: %u workers; answers are not validated yet (DNSSEC is being built)",
 		server.workers);
 	loop_run(&server.loop);
 	loop_unwatch(&server.loop, &signals.watch);

@@ -1,5 +1,5 @@
-/* Decides what becomes of a client's query: this is the hot path. A hit in the answer cache is written straight into the
- * outgoing batch; a miss goes to the worker that owns the name and comes back as mail. */
+/* Decides what becomes of a client's query: this is the hot path. A hit in the answer cache is written straight into
+ * the outgoing batch; a miss goes to the worker that owns the name and comes back as mail. */
 #include "daemon/serve.h"
 
 #include <stdlib.h>
@@ -17,7 +17,7 @@ struct pending {
 	struct waiter waiter;
 	struct worker *origin, *owner;
 	struct peer peer;
-	struct query query; /* raw_name points into `name` */
+	struct query query;        /* raw_name points into `name` */
 	struct answer_wire answer; /* a copy in one block with its parts; wire NULL: failed */
 	uint8_t name[NAME_MAX_LEN];
 	uint8_t lower[NAME_MAX_LEN];
@@ -33,8 +33,8 @@ static size_t room_for(const struct peer *peer, const struct query *query, size_
 
 /* --- errors --- */
 
-static size_t write_error(const struct query *query, const uint8_t *wire, uint8_t *out, size_t room, unsigned rcode, int ede,
-	const char *extra)
+static size_t write_error(const struct query *query, const uint8_t *wire, uint8_t *out, size_t room, unsigned rcode,
+	int ede, const char *extra)
 {
 	size_t len = query->question_end > 0 ? query->question_end : MESSAGE_HEADER;
 	memcpy(out, wire, len);
@@ -42,7 +42,8 @@ static size_t write_error(const struct query *query, const uint8_t *wire, uint8_
 	if (!query->edns)
 		return len;
 	knot_wire_set_arcount(out, 1);
-	return len + opt_write(out + len, room - len, LIMIT_UDP_PAYLOAD, query->dnssec_ok, (uint8_t)(rcode >> 4), ede, extra);
+	return len +
+	       opt_write(out + len, room - len, LIMIT_UDP_PAYLOAD, query->dnssec_ok, (uint8_t)(rcode >> 4), ede, extra);
 }
 
 static size_t refuse(const struct query *query, const uint8_t *wire, uint8_t *out, size_t room, const char *why)
@@ -99,7 +100,8 @@ static size_t fill_reply(const struct pending *pending, uint8_t *out, size_t roo
 		return answer_fill_wire(out, room_for(&pending->peer, query, room), &pending->answer, query);
 	uint8_t wire[MESSAGE_QUERY_MAX];
 	write_question(query, wire);
-	return write_error(query, wire, out, room, KNOT_RCODE_SERVFAIL, EDE_NETWORK_ERROR, "too many lookups are running");
+	return write_error(
+		query, wire, out, room, KNOT_RCODE_SERVFAIL, EDE_NETWORK_ERROR, "too many lookups are running");
 }
 
 static void reply(struct pending *pending)
@@ -191,8 +193,8 @@ static void look_up(struct worker *worker, const struct peer *peer, const struct
 		loop_post(&pending->owner->loop, &pending->mail);
 }
 
-size_t serve_query(struct worker *worker, const struct peer *peer, const uint8_t *wire, size_t len, uint8_t *out,
-	size_t room)
+size_t serve_query(
+	struct worker *worker, const struct peer *peer, const uint8_t *wire, size_t len, uint8_t *out, size_t room)
 {
 	struct query query;
 	enum query_verdict verdict = query_read(&query, wire, len);

@@ -17,9 +17,10 @@ enum { SERVE_LOCAL = 32 }; /* room for the local address of a wildcard listener,
 /* Where a query came from and how its answer goes back. Copied while the answer is pending. */
 struct peer {
 	struct addr addr;
-	void *from; /* the listener or the connection */
+	void *from;      /* the listener or the connection */
 	size_t room_max; /* of an answer: 65535 for streams */
-	/* Room for the answer of `room` bytes, to be filled and then sent by `send`; NULL: give up (send is not called). */
+	/* Room for the answer of `room` bytes, to be filled and then sent by `send`; NULL: give up (send is not
+	 * called). */
 	uint8_t *(*reserve)(const struct peer *peer, size_t *room);
 	void (*send)(const struct peer *peer, size_t len);
 	/* Begin and end of waiting: holds a connection. May be NULL. */
@@ -30,5 +31,5 @@ struct peer {
 };
 
 /* The length of the answer in out, or 0. `out` must hold at least 512 bytes. */
-size_t serve_query(struct worker *worker, const struct peer *peer, const uint8_t *wire, size_t len, uint8_t *out,
-	size_t room);
+size_t serve_query(
+	struct worker *worker, const struct peer *peer, const uint8_t *wire, size_t len, uint8_t *out, size_t room);

@@ -54,7 +54,8 @@ int worker_init(struct worker *worker, struct server *server, unsigned index, ch
 	worker->server = server;
 	worker->index = index;
 	if (loop_init(&worker->loop) != 0) {
-		snprintf(why, size, "no event loop can be made (epoll, eventfd); raise the descriptor limit (LimitNOFILE=)");
+		snprintf(why, size,
+			"no event loop can be made (epoll, eventfd); raise the descriptor limit (LimitNOFILE=)");
 		return E_SYSTEM;
 	}
 	worker->loop.on_turn = on_turn;

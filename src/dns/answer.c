@@ -39,8 +39,8 @@ static int put(knot_pkt_t *pkt, const struct rrset *set, uint16_t type, const kn
 	return knot_pkt_put(pkt, KNOT_COMPR_HINT_NONE, &rr, KNOT_PF_NOTRUNC) == KNOT_EOK ? 0 : E_SPACE;
 }
 
-static int put_section(knot_pkt_t *pkt, const struct answer *answer, enum section section, const struct question *q,
-	bool dnssec_ok)
+static int put_section(
+	knot_pkt_t *pkt, const struct answer *answer, enum section section, const struct question *q, bool dnssec_ok)
 {
 	knot_pkt_begin(pkt, (knot_section_t)section);
 	for (uint16_t i = 0; i < answer->count[section]; i++) {
@@ -70,7 +70,7 @@ static size_t skip_name(const uint8_t *wire, size_t at)
 static void note_ttls(struct answer_wire *out, struct arena *arena)
 {
 	unsigned count = (unsigned)knot_wire_get_ancount(out->wire) + knot_wire_get_nscount(out->wire) +
-		knot_wire_get_arcount(out->wire);
+			 knot_wire_get_arcount(out->wire);
 	out->ttl_at = arena_alloc(arena, count * sizeof(*out->ttl_at));
 	out->ttl_s = count > 0 ? UINT32_MAX : 0;
 	size_t at = skip_name(out->wire, MESSAGE_HEADER) + 4;
@@ -119,8 +119,8 @@ int answer_write(struct answer_wire *out, struct arena *arena, const struct answ
 	return 0;
 }
 
-size_t opt_write(uint8_t *out, size_t room, uint16_t udp_size, bool dnssec_ok, uint8_t ext_rcode, int ede,
-	const char *ede_extra)
+size_t opt_write(
+	uint8_t *out, size_t room, uint16_t udp_size, bool dnssec_ok, uint8_t ext_rcode, int ede, const char *ede_extra)
 {
 	size_t extra = ede != EDE_NONE && ede_extra != NULL ? strnlen(ede_extra, EDE_EXTRA_MAX) : 0;
 	size_t rdlen = ede != EDE_NONE ? 6 + extra : 0;

@@ -46,7 +46,7 @@ static int compare_records(const void *left, const void *right)
 static bool is_same_rrset(const struct record *a, const struct record *b)
 {
 	return a->type == b->type && a->rr->rclass == b->rr->rclass && a->owner_len == b->owner_len &&
-		memcmp(a->rr->owner, b->rr->owner, a->owner_len) == 0;
+	       memcmp(a->rr->owner, b->rr->owner, a->owner_len) == 0;
 }
 
 /* Packs the rdatas of sorted records, each once, into one block. */
@@ -162,7 +162,8 @@ int message_read(struct message *msg, struct arena *arena, const uint8_t *wire, 
 	*msg = (struct message){0};
 	if (len < MESSAGE_HEADER || len > LIMIT_MESSAGE)
 		return E_MALFORMED;
-	size_t records = (size_t)knot_wire_get_ancount(wire) + knot_wire_get_nscount(wire) + knot_wire_get_arcount(wire);
+	size_t records =
+		(size_t)knot_wire_get_ancount(wire) + knot_wire_get_nscount(wire) + knot_wire_get_arcount(wire);
 	if (records * RR_MIN > len - MESSAGE_HEADER || knot_wire_get_qdcount(wire) > 1)
 		return E_MALFORMED;
 	if (records > LIMIT_MESSAGE_RRS)
@@ -196,8 +197,8 @@ struct rrset *message_find(const struct message *msg, enum section section, cons
 	return NULL;
 }
 
-enum match message_match(const uint8_t *wire, size_t len, uint16_t id, const uint8_t *raw_name, uint16_t type,
-	uint16_t rclass)
+enum match message_match(
+	const uint8_t *wire, size_t len, uint16_t id, const uint8_t *raw_name, uint16_t type, uint16_t rclass)
 {
 	if (len < MESSAGE_HEADER || knot_wire_get_id(wire) != id || !knot_wire_get_qr(wire))
 		return MATCH_NO;

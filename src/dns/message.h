@@ -48,7 +48,7 @@ struct query {
 	uint8_t name_len;
 	uint16_t type, rclass;
 	bool edns, dnssec_ok;
-	uint16_t udp_size; /* what the client can take: 512 without EDNS */
+	uint16_t udp_size;     /* what the client can take: 512 without EDNS */
 	uint16_t question_end; /* offset behind the question; 0 when there is none to echo */
 };
 
@@ -67,11 +67,11 @@ struct message {
 	uint16_t count[SECTIONS];
 };
 
-/* Reads all of it and groups records into rrsets. 0, or E_MALFORMED; E_SPACE when it has more than LIMIT_MESSAGE_RRS. */
+/* Reads all of it and groups records into rrsets. 0, or E_MALFORMED; E_SPACE when it has more than LIMIT_MESSAGE_RRS.
+ */
 int message_read(struct message *msg, struct arena *arena, const uint8_t *wire, size_t len);
 /* The rrset, or NULL. */
-struct rrset *message_find(
-	const struct message *msg, enum section section, const uint8_t *owner, uint16_t type);
+struct rrset *message_find(const struct message *msg, enum section section, const uint8_t *owner, uint16_t type);
 
 enum match {
 	MATCH_YES,
@@ -79,8 +79,8 @@ enum match {
 	MATCH_NO,
 };
 /* Whether wire is a reply to the question with this ID and this name, exactly as it was sent (RFC 5452 9.1). */
-enum match message_match(const uint8_t *wire, size_t len, uint16_t id, const uint8_t *raw_name, uint16_t type,
-	uint16_t rclass);
+enum match message_match(
+	const uint8_t *wire, size_t len, uint16_t id, const uint8_t *raw_name, uint16_t type, uint16_t rclass);
 static inline bool message_is_truncated(const uint8_t *wire)
 {
 	return wire[2] & 0x02;
@@ -98,7 +98,7 @@ struct answer {
 	bool secure; /* AD may be set */
 	const struct rrset **set[SECTIONS];
 	uint16_t count[SECTIONS];
-	int ede;          /* enum ede */
+	int ede;               /* enum ede */
 	const char *ede_extra; /* plain words for EXTRA-TEXT; NULL for none */
 };
 
@@ -117,7 +117,8 @@ struct answer_wire {
  * 64 KiB do not hold it. */
 int answer_write(struct answer_wire *out, struct arena *arena, const struct answer *answer, const struct question *q,
 	bool dnssec_ok);
-/* Writes an OPT with room for `udp_size` and, unless EDE_NONE, an EDE; returns its length, 0 when `room` is too small. */
+/* Writes an OPT with room for `udp_size` and, unless EDE_NONE, an EDE; returns its length, 0 when `room` is too small.
+ */
 size_t opt_write(uint8_t *out, size_t room, uint16_t udp_size, bool dnssec_ok, uint8_t ext_rcode, int ede,
 	const char *ede_extra);
 /* Turns a query in place into an error without records: header, question when `query` has one. Returns the length

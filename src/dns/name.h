@@ -21,7 +21,7 @@ int name_from_text(uint8_t out[static NAME_MAX_LEN], const char *text);
 /* With the last dot; bytes that are not printable come as \DDD. Returns out. */
 const char *name_text(const uint8_t *name, char out[static NAME_TEXT]);
 
-size_t name_len(const uint8_t *name); /* bytes, the root label included */
+size_t name_len(const uint8_t *name);      /* bytes, the root label included */
 unsigned name_labels(const uint8_t *name); /* the root has 0 */
 bool name_is_equal(const uint8_t *a, const uint8_t *b);
 bool name_is_equal_nocase(const uint8_t *a, const uint8_t *b);

@@ -146,8 +146,8 @@ static void receive(struct stream *stream)
 		stream_close(stream);
 		return;
 	}
-	ssize_t got = recv(stream->watch.fd, stream->in.data + stream->in.len, stream->in.room - stream->in.len,
-		MSG_DONTWAIT);
+	ssize_t got = recv(
+		stream->watch.fd, stream->in.data + stream->in.len, stream->in.room - stream->in.len, MSG_DONTWAIT);
 	if (got < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
 	if (got < 0) {

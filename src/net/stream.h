@@ -38,7 +38,7 @@ struct stream {
 	struct bytes in, out;
 	size_t out_sent;
 	bool closed, in_callback, ended; /* ended: the other side sent its last byte */
-	unsigned expected; /* answers still to come: keeps an idle or half-closed stream open */
+	unsigned expected;               /* answers still to come: keeps an idle or half-closed stream open */
 };
 
 /* Takes the descriptor over. 0, or E_SYSTEM/E_NOMEM (then the descriptor is closed and on_closed not called). */

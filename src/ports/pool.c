@@ -72,8 +72,9 @@ static void open_ahead(struct pool *pool)
 	for (unsigned i = 0; i < pool->conf.size; i++) {
 		int fd = moor_open(family == FAMILY_V4 ? AF_INET : AF_INET6, false);
 		if (fd < 0) {
-			log_warning("only %u of %u sockets of the pool could be opened (%s); raise the descriptor limit "
-				    "(ulimit -n, LimitNOFILE=)",
+			log_warning(
+				"only %u of %u sockets of the pool could be opened (%s); raise the descriptor limit "
+				"(ulimit -n, LimitNOFILE=)",
 				i, pool->conf.size, strerror(errno));
 			return;
 		}
@@ -165,8 +166,8 @@ static int moor(struct pool *pool, const struct addr *server, uint16_t port, str
 	return ret;
 }
 
-static int bind_fresh(struct pool *pool, const struct addr *server, enum transport transport, uint16_t port,
-	struct loan **out)
+static int bind_fresh(
+	struct pool *pool, const struct addr *server, enum transport transport, uint16_t port, struct loan **out)
 {
 	bool tcp = transport == TRANSPORT_TCP;
 	struct loan *loan = new_slot(pool);
@@ -181,8 +182,8 @@ static int bind_fresh(struct pool *pool, const struct addr *server, enum transpo
 	return ret;
 }
 
-static int lend_port(struct pool *pool, const struct addr *server, enum transport transport, uint16_t port,
-	struct loan **out)
+static int lend_port(
+	struct pool *pool, const struct addr *server, enum transport transport, uint16_t port, struct loan **out)
 {
 	if (transport == TRANSPORT_UDP && can_moor(pool, port)) {
 		int ret = moor(pool, server, port, out);
@@ -232,7 +233,8 @@ int pool_lend(struct pool *pool, const struct addr *server, enum transport trans
 	if (ret == E_EXIST)
 		ret = E_NOPORT;
 	if (ret == E_NOPORT)
-		log_warning("no port could be borrowed: %u of %u usable ports are lent; see `berth stats` for the causes",
+		log_warning(
+			"no port could be borrowed: %u of %u usable ports are lent; see `berth stats` for the causes",
 			port_space_lent(pool->draw.space), pool->draw.count);
 	return ret;
 }

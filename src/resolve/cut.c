@@ -144,7 +144,8 @@ void cut_descend(struct cut *cut, struct request *rq, const struct message *repl
 		take_glue(cut, rq, reply, parent, &cut->server[i], KNOT_RRTYPE_A);
 		take_glue(cut, rq, reply, parent, &cut->server[i], KNOT_RRTYPE_AAAA);
 	}
-	rrcache_put(rq->resolver->conf.rrcache, ns->owner, CACHE_TYPE_CUT, CACHE_POSITIVE, RANK_REFERRAL, ns->ttl_s, &ns, 1);
+	rrcache_put(rq->resolver->conf.rrcache, ns->owner, CACHE_TYPE_CUT, CACHE_POSITIVE, RANK_REFERRAL, ns->ttl_s,
+		&ns, 1);
 	if (!rq->fresh)
 		add_cached_addresses(cut, rq);
 }

@@ -101,8 +101,8 @@ static int send_question(struct attempt *at)
 {
 	const struct question *q = at->ex->question;
 	uint8_t wire[MESSAGE_QUERY_MAX];
-	size_t len = message_write_question(
-		wire, at->id, q->name, q->type, q->rclass, at->ex->edns ? LIMIT_UDP_PAYLOAD : 0, at->ex->edns, false, true);
+	size_t len = message_write_question(wire, at->id, q->name, q->type, q->rclass,
+		at->ex->edns ? LIMIT_UDP_PAYLOAD : 0, at->ex->edns, false, true);
 	at->sent_us = clock_mono_us();
 	if (send(at->loan->fd, wire, len, MSG_NOSIGNAL) != (ssize_t)len)
 		return error_of_errno(errno);
@@ -183,8 +183,8 @@ static int talk_tcp_await(struct attempt *at, uint64_t deadline_us)
 	const struct question *q = at->ex->question;
 	int fd = at->loan->fd;
 	uint8_t wire[MESSAGE_QUERY_MAX];
-	size_t len = message_write_question(
-		wire, at->id, q->name, q->type, q->rclass, at->ex->edns ? LIMIT_UDP_PAYLOAD : 0, at->ex->edns, false, true);
+	size_t len = message_write_question(wire, at->id, q->name, q->type, q->rclass,
+		at->ex->edns ? LIMIT_UDP_PAYLOAD : 0, at->ex->edns, false, true);
 	int ret = tcp_connect_await(fd, at->ex->server, deadline_us);
 	if (ret == 0)
 		ret = tcp_send_await(fd, wire, len, deadline_us);
@@ -228,10 +228,10 @@ static void tell(const struct attempt *at, enum transport transport, int ret)
 	char server[ADDR_TEXT], question[NAME_TEXT + TYPE_TEXT];
 	addr_text(at->ex->server, server);
 	question_text(at->ex->question, question, sizeof(question));
-	enum story_kind kind = ret == 0 ? STORY_REPLY
-		: ret == E_TIMEOUT      ? STORY_TIMEOUT
-		: ret == E_MISMATCH     ? STORY_MISMATCH
-					: STORY_ERROR;
+	enum story_kind kind = ret == 0            ? STORY_REPLY
+			       : ret == E_TIMEOUT  ? STORY_TIMEOUT
+			       : ret == E_MISMATCH ? STORY_MISMATCH
+						   : STORY_ERROR;
 	uint64_t now_us = clock_mono_us();
 	struct story_event *event = story_add(rq->story, kind, now_us, "%s over %s: %s", server,
 		transport_text(transport), ret == 0 ? "a reply" : error_text(ret));
@@ -311,7 +311,8 @@ int exchange_await(struct request *rq, const struct exchange *ex, struct message
 	int ret;
 	if (other != NULL) {
 		counters_add(COUNT_UPSTREAM_MERGED, 1);
-		story_add(rq->story, STORY_ASK, clock_mono_us(), "joining the same question that is already at the server");
+		story_add(rq->story, STORY_ASK, clock_mono_us(),
+			"joining the same question that is already at the server");
 		ret = inflight_join_await(other, &rq->arena, rq->budget.deadline_us, &at.wire, &at.len);
 		if (ret == E_BUDGET)
 			ret = E_CLOSED; /* the other's budget, not ours: a failed try */

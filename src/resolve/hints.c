@@ -52,7 +52,8 @@ static void on_record(zs_scanner_t *scanner)
 {
 	struct hints *hints = scanner->process.data;
 	size_t len = scanner->r_data_length;
-	bool is_address = (scanner->r_type == KNOT_RRTYPE_A && len == 4) || (scanner->r_type == KNOT_RRTYPE_AAAA && len == 16);
+	bool is_address =
+		(scanner->r_type == KNOT_RRTYPE_A && len == 4) || (scanner->r_type == KNOT_RRTYPE_AAAA && len == 16);
 	if (!is_address || hints->count >= HINTS_MAX)
 		return;
 	struct hint *hint = &hints->hint[hints->count++];

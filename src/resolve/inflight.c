@@ -22,8 +22,8 @@ void inflight_init(struct inflight *inflight)
 		link_init(&inflight->bucket[i]);
 }
 
-void flight_key_make(struct flight_key *key, const struct addr *server, const uint8_t *name, uint16_t type,
-	uint16_t rclass)
+void flight_key_make(
+	struct flight_key *key, const struct addr *server, const uint8_t *name, uint16_t type, uint16_t rclass)
 {
 	size_t len;
 	const uint8_t *bytes = addr_bytes(server, &len);
@@ -39,7 +39,7 @@ static struct link *bucket_of(struct inflight *inflight, const struct flight_key
 static bool is_equal(const struct flight_key *a, const struct flight_key *b)
 {
 	return a->hash == b->hash && a->type == b->type && a->rclass == b->rclass &&
-		addr_equal(&a->server, &b->server) && name_is_equal(a->name, b->name);
+	       addr_equal(&a->server, &b->server) && name_is_equal(a->name, b->name);
 }
 
 struct flight *inflight_find(struct inflight *inflight, const struct flight_key *key)
@@ -74,8 +74,8 @@ void inflight_end(struct flight *flight, int result, const uint8_t *wire, size_t
 	}
 }
 
-int inflight_join_await(struct flight *flight, struct arena *arena, uint64_t deadline_us, const uint8_t **wire,
-	size_t *len)
+int inflight_join_await(
+	struct flight *flight, struct arena *arena, uint64_t deadline_us, const uint8_t **wire, size_t *len)
 {
 	struct join join = {.fiber = fiber_self(), .arena = arena};
 	link_append(&flight->joined, &join.link);

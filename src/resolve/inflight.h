@@ -1,5 +1,5 @@
-/* Questions that are at a server now: the same question to the same server never flies twice (birthday attacks, RFC 5452
- * 5). The first asker sends; the others wait for its reply. For resolve/ only.
+/* Questions that are at a server now: the same question to the same server never flies twice (birthday attacks, RFC
+ *5452 5). The first asker sends; the others wait for its reply. For resolve/ only.
  *
  *	struct flight *flight = inflight_find(&inflight, &key);
  *	if (flight != NULL) ret = inflight_join_await(flight, arena, deadline_us, &wire, &len);
@@ -36,8 +36,8 @@ struct inflight {
 };
 
 void inflight_init(struct inflight *inflight);
-void flight_key_make(struct flight_key *key, const struct addr *server, const uint8_t *name, uint16_t type,
-	uint16_t rclass);
+void flight_key_make(
+	struct flight_key *key, const struct addr *server, const uint8_t *name, uint16_t type, uint16_t rclass);
 struct flight *inflight_find(struct inflight *inflight, const struct flight_key *key);
 void inflight_begin(struct inflight *inflight, struct flight *flight, const struct flight_key *key);
 /* Everybody who joined gets the result and, with 0, a copy of the reply. */

@@ -18,8 +18,8 @@ struct minimiser {
 
 /* The next question for the zone: one label more than the zone has or than was asked last; whole labels at once when
  * the name is long (RFC 9156 2.3). */
-static struct question next_question(struct minimiser *m, const struct request *rq, const struct question *q,
-	const uint8_t *zone)
+static struct question next_question(
+	struct minimiser *m, const struct request *rq, const struct question *q, const uint8_t *zone)
 {
 	unsigned all = name_labels(q->name), have = name_labels(zone);
 	if (m->labels > have)
@@ -40,7 +40,8 @@ static struct question next_question(struct minimiser *m, const struct request *
 
 static void store(struct request *rq, const struct rrset *set)
 {
-	rrcache_put(rq->resolver->conf.rrcache, set->owner, set->type, CACHE_POSITIVE, RANK_ANSWER, set->ttl_s, &set, 1);
+	rrcache_put(
+		rq->resolver->conf.rrcache, set->owner, set->type, CACHE_POSITIVE, RANK_ANSWER, set->ttl_s, &set, 1);
 }
 
 static void found_one(struct request *rq, struct found *out, enum found_kind kind, const struct rrset *set)
@@ -72,8 +73,8 @@ static void accept_answer(struct request *rq, const struct question *q, const st
 
 /* The alias, and what the same server says of its targets while they stay in its zone: stored, so that the next steps
  * of the lookup find them without asking. What lies outside the zone is asked for where it belongs. */
-static void accept_alias(struct request *rq, const uint8_t *zone, const struct question *q, const struct message *msg,
-	struct found *out)
+static void accept_alias(
+	struct request *rq, const uint8_t *zone, const struct question *q, const struct message *msg, struct found *out)
 {
 	const struct rrset *alias = reply_alias(msg, zone, q->name);
 	store(rq, alias);
@@ -98,8 +99,8 @@ static bool is_proof(const struct rrset *set)
 	return set->type == KNOT_RRTYPE_NSEC || set->type == KNOT_RRTYPE_NSEC3;
 }
 
-static void accept_denial(struct request *rq, const uint8_t *zone, const struct question *q, const struct reply *reply,
-	struct found *out)
+static void accept_denial(
+	struct request *rq, const uint8_t *zone, const struct question *q, const struct reply *reply, struct found *out)
 {
 	const struct message *msg = &reply->msg;
 	bool whole_name = reply->kind == REPLY_NXDOMAIN;
@@ -122,8 +123,8 @@ static void accept_denial(struct request *rq, const uint8_t *zone, const struct 
 		whole_name ? CACHE_NXDOMAIN : CACHE_NODATA, RANK_ANSWER, ttl_s, out->set, out->count);
 }
 
-static void accept_final(struct request *rq, const uint8_t *zone, const struct question *q, const struct reply *reply,
-	struct found *out)
+static void accept_final(
+	struct request *rq, const uint8_t *zone, const struct question *q, const struct reply *reply, struct found *out)
 {
 	switch (reply->kind) {
 	case REPLY_ANSWER: accept_answer(rq, q, &reply->msg, out); break;
@@ -134,14 +135,14 @@ static void accept_final(struct request *rq, const uint8_t *zone, const struct q
 
 /* --- the walk --- */
 
-static void descend(struct request *rq, struct cut *cut, struct minimiser *m, const struct question *q,
-	const struct message *msg)
+static void descend(
+	struct request *rq, struct cut *cut, struct minimiser *m, const struct question *q, const struct message *msg)
 {
 	const struct rrset *ns = reply_referral(msg, cut->zone, q);
 	if (rq->story != NULL) {
 		char child[NAME_TEXT];
-		story_add(rq->story, STORY_REFERRAL, clock_mono_us(), "referred to the %u servers of %s", ns->data.count,
-			name_text(ns->owner, child));
+		story_add(rq->story, STORY_REFERRAL, clock_mono_us(), "referred to the %u servers of %s",
+			ns->data.count, name_text(ns->owner, child));
 	}
 	cut_descend(cut, rq, msg, ns);
 	m->labels = 0;
@@ -151,7 +152,8 @@ static void descend(struct request *rq, struct cut *cut, struct minimiser *m, co
  * the hints, and so does everybody when it fails. */
 static int prime_await(struct request *rq, const struct frame *frame, struct cut *cut, struct reply *reply)
 {
-	static const struct question root = {.name = (const uint8_t *)"", .type = KNOT_RRTYPE_NS, .rclass = KNOT_CLASS_IN};
+	static const struct question root = {
+		.name = (const uint8_t *)"", .type = KNOT_RRTYPE_NS, .rclass = KNOT_CLASS_IN};
 	struct resolver *resolver = rq->resolver;
 	if (!cut_is_hints(cut) || rq->fresh || resolver->priming)
 		return 0;

@@ -4,5 +4,4 @@
 #include "resolve/lookup.h"
 
 /* Asks servers until one of them says what q is; stores it in the cache. Errors as lookup_await. */
-int iterate_await(struct request *rq, const struct frame *frame, struct found *out)
-	__attribute__((warn_unused_result));
+int iterate_await(struct request *rq, const struct frame *frame, struct found *out) __attribute__((warn_unused_result));

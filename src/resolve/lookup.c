@@ -27,7 +27,7 @@ static bool find_cached(struct request *rq, const struct question *q, struct fou
 	if (get(rq, q->name, q->type, &cached)) {
 		found_cached(&cached, cached.kind == CACHE_POSITIVE ? FOUND_ANSWER : FOUND_NODATA, out);
 	} else if (q->type != KNOT_RRTYPE_CNAME && get(rq, q->name, KNOT_RRTYPE_CNAME, &cached) &&
-		cached.kind == CACHE_POSITIVE) {
+		   cached.kind == CACHE_POSITIVE) {
 		found_cached(&cached, FOUND_ALIAS, out);
 	} else if (get(rq, q->name, CACHE_TYPE_NONE, &cached)) {
 		found_cached(&cached, FOUND_NXDOMAIN, out);
@@ -133,8 +133,8 @@ static bool is_asked_above(const struct frame *frame, const struct question *q)
 	return false;
 }
 
-static int add_looked_up_await(struct request *rq, const struct frame *above, struct cut *cut, const uint8_t *name,
-	uint16_t type)
+static int add_looked_up_await(
+	struct request *rq, const struct frame *above, struct cut *cut, const uint8_t *name, uint16_t type)
 {
 	struct question q = {.name = name, .type = type, .rclass = KNOT_CLASS_IN};
 	if (above->depth >= LIMIT_DEPTH || is_asked_above(above, &q))

@@ -10,11 +10,11 @@
 #include "resolve/lookup.h"
 
 enum {
-	EXPLORE_ONE_IN = 24,        /* how often any server is as good as the best */
+	EXPLORE_ONE_IN = 24, /* how often any server is as good as the best */
 	TRIES_PER_ADDRESS = 3,
-	STRANGER_US = 40 * 1000,    /* a server never asked is taken for this fast: it gets its chance */
+	STRANGER_US = 40 * 1000, /* a server never asked is taken for this fast: it gets its chance */
 	SILENCE_COST_US = 400 * 1000,
-	SILENCE_COUNTS_S = 60,      /* how long a silence is held against a server */
+	SILENCE_COUNTS_S = 60, /* how long a silence is held against a server */
 	SILENCE_MAX = 6,
 };
 
@@ -156,8 +156,8 @@ static int ask_address_await(struct request *rq, const struct cut *cut, struct c
 	return 0;
 }
 
-int servers_ask_await(struct request *rq, const struct frame *frame, struct cut *cut, const struct question *q,
-	struct reply *out)
+int servers_ask_await(
+	struct request *rq, const struct frame *frame, struct cut *cut, const struct question *q, struct reply *out)
 {
 	for (unsigned i = 0; i < cut->addresses; i++)
 		cut->address[i].tries = 0; /* tries count for one question; what was dropped stays so */

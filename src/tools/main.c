@@ -31,7 +31,7 @@ const struct verb *verb_find(const char *name)
 
 int tool_fail(const struct tool *tool, const char *format, ...)
 {
-	char words[1024];
+	char words[768];
 	va_list args;
 	va_start(args, format);
 	vsnprintf(words, sizeof(words), format, args);
@@ -45,7 +45,7 @@ int tool_fail(const struct tool *tool, const char *format, ...)
 
 int tool_usage(const struct verb *verb, const char *format, ...)
 {
-	char words[1024], clean[1024];
+	char words[1024], clean[768];
 	va_list args;
 	va_start(args, format);
 	vsnprintf(words, sizeof(words), format, args);
