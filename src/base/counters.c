@@ -33,12 +33,20 @@ uint64_t counters_get(const struct counters *block, enum counter which)
 	return atomic_load_explicit(&block->value[which], memory_order_relaxed);
 }
 
+/* Most are sums; a peak is the highest of all. */
+static uint64_t join(enum counter which, uint64_t a, uint64_t b)
+{
+	if (which == COUNT_FIBERS_PEAK_STACK)
+		return a > b ? a : b;
+	return a + b;
+}
+
 void counters_sum(struct counters *const blocks[], size_t count, uint64_t total[COUNTERS])
 {
 	for (int i = 0; i < COUNTERS; i++) {
 		total[i] = counters_get(&common, (enum counter)i);
 		for (size_t b = 0; b < count; b++)
-			total[i] += counters_get(blocks[b], (enum counter)i);
+			total[i] = join((enum counter)i, total[i], counters_get(blocks[b], (enum counter)i));
 	}
 }
 

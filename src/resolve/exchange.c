@@ -220,44 +220,39 @@ static int try_tcp_await(struct attempt *at)
 
 /* --- the story --- */
 
-static void tell(const struct attempt *at, enum transport transport, int ret)
+static struct story_event *tell(struct attempt *at, enum story_kind kind, enum transport transport, const char *text)
 {
 	struct request *rq = at->rq;
 	if (rq->story == NULL)
-		return;
-	char server[ADDR_TEXT], question[NAME_TEXT + TYPE_TEXT];
-	addr_text(at->ex->server, server);
-	question_text(at->ex->question, question, sizeof(question));
-	enum story_kind kind = ret == 0            ? STORY_REPLY
-			       : ret == E_TIMEOUT  ? STORY_TIMEOUT
-			       : ret == E_MISMATCH ? STORY_MISMATCH
-						   : STORY_ERROR;
-	uint64_t now_us = clock_mono_us();
-	struct story_event *event = story_add(rq->story, kind, now_us, "%s over %s: %s", server,
-		transport_text(transport), ret == 0 ? "a reply" : error_text(ret));
+		return NULL;
+	struct story_event *event = story_add(rq->story, kind, clock_mono_us(), "%s", text);
 	if (event == NULL)
-		return;
+		return NULL;
+	char question[NAME_TEXT + TYPE_TEXT];
+	question_text(at->ex->question, question, sizeof(question));
 	event->server = *at->ex->server;
-	event->port = at->port;
 	event->transport = transport;
 	event->question = arena_copy(&rq->arena, question, strlen(question) + 1);
-	event->rtt_us = (uint32_t)(now_us - at->sent_us);
+	return event;
 }
 
-static void tell_asking(const struct attempt *at, enum transport transport)
+/* The port is added afterwards: while it is lent it is a secret. */
+static void tell_end(struct attempt *at, struct story_event *asked, enum transport transport, int ret)
 {
-	struct request *rq = at->rq;
-	if (rq->story == NULL)
-		return;
-	char server[ADDR_TEXT], question[NAME_TEXT + TYPE_TEXT];
-	question_text(at->ex->question, question, sizeof(question));
-	struct story_event *event = story_add(rq->story, STORY_ASK, clock_mono_us(), "asking %s for %s over %s",
-		addr_text(at->ex->server, server), question, transport_text(transport));
+	enum story_kind kind = STORY_ERROR;
+	if (ret == 0)
+		kind = STORY_REPLY;
+	else if (ret == E_TIMEOUT)
+		kind = STORY_TIMEOUT;
+	else if (ret == E_MISMATCH)
+		kind = STORY_MISMATCH;
+	struct story_event *event = tell(at, kind, transport, ret == 0 ? "" : error_text(ret));
+	if (asked != NULL)
+		asked->port = at->port;
 	if (event == NULL)
 		return;
-	event->server = *at->ex->server;
-	event->transport = transport;
-	event->question = arena_copy(&rq->arena, question, strlen(question) + 1);
+	event->port = at->port;
+	event->rtt_us = (uint32_t)(clock_mono_us() - at->sent_us);
 }
 
 /* --- an exchange --- */
@@ -279,11 +274,11 @@ static int try_await(struct attempt *at, enum transport transport)
 	int ret = request_take(at->rq, BUDGET_QUESTION);
 	if (ret != 0)
 		return ret;
-	tell_asking(at, transport);
+	struct story_event *asked = tell(at, STORY_ASK, transport, "");
 	at->sent_us = clock_mono_us();
 	ret = transport == TRANSPORT_UDP ? try_udp_await(at) : try_tcp_await(at);
 	count(ret);
-	tell(at, transport, ret);
+	tell_end(at, asked, transport, ret);
 	return ret;
 }
 
