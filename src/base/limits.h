@@ -33,6 +33,7 @@
 #define LIMIT_TRY_MAX_MS     1500  /* longest wait for one try: three tries fit the deadline */
 #define LIMIT_TCP_MS         2500  /* one exchange over TCP, connecting included */
 #define LIMIT_TCP_IDLE_MS    10000 /* a client's idle connection (RFC 7766 6.2.3) */
+#define LIMIT_NO_ROUTE_MS    10000 /* IPv6 without a route is left alone for so long */
 #define LIMIT_FACTS_S        900   /* what is known of a server is forgotten after this */
 
 /* --- crowds --- */
