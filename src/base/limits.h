@@ -44,8 +44,8 @@
 #define LIMIT_CONTROL_CLIENTS    32   /* connections to the control socket */
 #define LIMIT_CONTROL_LINE       4096 /* one request on the control socket */
 #define LIMIT_WORKERS            256
-#define LIMIT_FIBER_STACK        (128u << 10)
-#define LIMIT_FIBERS_KEPT        1024 /* stacks kept for reuse by each worker */
+#define LIMIT_FIBER_STACK        (128u << 10) /* libknot's reader of one record has a buffer of 64 KiB on the stack */
+#define LIMIT_FIBERS_KEPT        1024         /* stacks kept for reuse by each worker */
 
 /* --- ports --- */
 #define LIMIT_PORT_DRAWS   64    /* draws before the free ports are listed and one of those drawn */
