@@ -5,6 +5,7 @@ process 1 of new network, mount and process namespaces (and, for an ordinary use
 which the user is root): when it ends, the kernel ends whatever still runs in there.
 """
 
+import fcntl
 import json
 import os
 import signal
@@ -106,8 +107,10 @@ def _on_early_end(number, _frame):
 
 def _mount_private(directory):
     """DIR/run belongs to this run alone, and /proc shows the processes of this lab and no others. In a chroot both
-    are left as they are: what is mounted there could show up outside and stay."""
+    are left as they are, as what is mounted there could show up outside and stay; so runs on one DIR take turns."""
     if not _root_is_mounted():
+        turn = os.open(directory / "run", os.O_RDONLY | os.O_CLOEXEC)
+        fcntl.flock(turn, fcntl.LOCK_EX)  # until this process ends
         return
     _mount("-t", "tmpfs", "tmpfs", str(directory / "run"))
     try:
