@@ -147,7 +147,7 @@ static void test_wire_len(void **state)
 		{"\3abc\2de", 6, 0},
 		{"\xc0\x0c", 2, 0},
 		{"\1a\xc0\x0c", 4, 0},
-		{"\x40" LABEL63 "a", 70, 0},
+		{"\x40" LABEL63 "a", 66, 0},
 		{"\x80", 2, 0},
 		{"\x3f" LABEL63, 65, 65},
 		{"\x3f" LABEL63, 64, 0},

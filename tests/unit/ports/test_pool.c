@@ -286,11 +286,11 @@ static void test_grows(void **state)
 	pool_state(pool, &now);
 	assert_int_equal(now.lent, 10);
 	assert_int_equal(now.grown, 8);
-	for (int i = 0; i < 10; i++) {
+	for (int i = 0; i < 10; i++)
 		for (int j = 0; j < i; j++)
 			assert_int_not_equal(loans[i]->port, loans[j]->port);
+	for (int i = 0; i < 10; i++)
 		pool_return(pool, loans[i], LOAN_REPLY);
-	}
 	pool_state(pool, &now);
 	assert_int_equal(now.lent, 0);
 	assert_int_equal(now.idle, can_moor ? 2 : 0);
