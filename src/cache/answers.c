@@ -31,7 +31,7 @@ struct answers {
 };
 
 static const uint8_t lower[256] = {
-#define L(x)   ((x) >= 'A' && (x) <= 'Z' ? (x) + 32 : (x))
+#define L(x)   (uint8_t)((x) >= 'A' && (x) <= 'Z' ? (x) + 32 : (x))
 #define L4(x)  L(x), L((x) + 1), L((x) + 2), L((x) + 3)
 #define L16(x) L4(x), L4((x) + 4), L4((x) + 8), L4((x) + 12)
 	L16(0), L16(16), L16(32), L16(48), L16(64), L16(80), L16(96), L16(112), L16(128), L16(144), L16(160), L16(176),
