@@ -5,6 +5,7 @@ process 1 of new network, mount and process namespaces (and, for an ordinary use
 which the user is root): when it ends, the kernel ends whatever still runs in there.
 """
 
+import fcntl
 import json
 import os
 import signal
@@ -44,8 +45,16 @@ def _unshare_command(directory, inside_fd, command):
     if not _may_unshare():
         unshare += ["--user", "--map-root-user"]
     unshare += ["--net", "--mount", "--pid", "--fork", "--kill-child"]
+    if not _root_is_mounted():
+        unshare += ["--propagation", "unchanged"]
     entry = str(Path(__file__).with_name("lab"))
     return unshare + [sys.executable, entry, "inside", str(directory), str(inside_fd), "--", *command]
+
+
+def _root_is_mounted():
+    """Whether / is a mount point, which it is not in a plain chroot: there mounts cannot be kept from spreading."""
+    lines = Path("/proc/self/mountinfo").read_text().splitlines()
+    return any(line.split()[4] == "/" for line in lines)
 
 
 def _may_unshare():
@@ -97,7 +106,12 @@ def _on_early_end(number, _frame):
 
 
 def _mount_private(directory):
-    """DIR/run belongs to this run alone, and /proc shows the processes of this lab and no others."""
+    """DIR/run belongs to this run alone, and /proc shows the processes of this lab and no others. In a chroot both
+    are left as they are, as what is mounted there could show up outside and stay; so runs on one DIR take turns."""
+    if not _root_is_mounted():
+        turn = os.open(directory / "run", os.O_RDONLY | os.O_CLOEXEC)
+        fcntl.flock(turn, fcntl.LOCK_EX)  # until this process ends
+        return
     _mount("-t", "tmpfs", "tmpfs", str(directory / "run"))
     try:
         _mount("-t", "proc", "proc", "/proc")

@@ -45,7 +45,7 @@
 	X(PORTS_TAKEN, "ports.taken", "draws that met a port of another program")                                      \
 	X(PORTS_DENIED, "ports.denied", "draws that the system did not permit (EACCES)")                               \
 	X(PORTS_NOFILES, "ports.nofiles", "draws that ran out of descriptors")                                         \
-	X(FIBERS_PEAK_STACK, "fibers.peak-stack", "deepest stack of a fiber, in bytes (looked at now and then)")           \
+	X(FIBERS_PEAK_STACK, "fibers.peak-stack", "deepest stack of a fiber, in bytes (looked at now and then)")       \
 	X(EXPECT_FAILED, "expect.failed", "checks of the program's own state that failed")
 
 enum counter {

@@ -33,6 +33,7 @@
 #define LIMIT_TRY_MAX_MS     1500  /* longest wait for one try: three tries fit the deadline */
 #define LIMIT_TCP_MS         2500  /* one exchange over TCP, connecting included */
 #define LIMIT_TCP_IDLE_MS    10000 /* a client's idle connection (RFC 7766 6.2.3) */
+#define LIMIT_NO_ROUTE_MS    10000 /* IPv6 without a route is left alone for so long */
 #define LIMIT_FACTS_S        900   /* what is known of a server is forgotten after this */
 
 /* --- crowds --- */
@@ -43,8 +44,8 @@
 #define LIMIT_CONTROL_CLIENTS    32   /* connections to the control socket */
 #define LIMIT_CONTROL_LINE       4096 /* one request on the control socket */
 #define LIMIT_WORKERS            256
-#define LIMIT_FIBER_STACK        (128u << 10)
-#define LIMIT_FIBERS_KEPT        1024 /* stacks kept for reuse by each worker */
+#define LIMIT_FIBER_STACK        (128u << 10) /* libknot's reader of one record has a buffer of 64 KiB on the stack */
+#define LIMIT_FIBERS_KEPT        1024         /* stacks kept for reuse by each worker */
 
 /* --- ports --- */
 #define LIMIT_PORT_DRAWS   64    /* draws before the free ports are listed and one of those drawn */

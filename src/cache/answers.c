@@ -1,7 +1,6 @@
 /* Decides how a finished answer is kept and what is patched when it is given to another client. */
 #include "cache/answers.h"
 
-#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -30,19 +29,17 @@ struct answers {
 	struct link used;
 };
 
-static const uint8_t lower[256] = {
-#define L(x)   ((x) >= 'A' && (x) <= 'Z' ? (x) + 32 : (x))
-#define L4(x)  L(x), L((x) + 1), L((x) + 2), L((x) + 3)
-#define L16(x) L4(x), L4((x) + 4), L4((x) + 8), L4((x) + 12)
-	L16(0), L16(16), L16(32), L16(48), L16(64), L16(80), L16(96), L16(112), L16(128), L16(144), L16(160), L16(176),
-	L16(192), L16(208), L16(224), L16(240)};
+static inline uint8_t lower(uint8_t byte)
+{
+	return (uint8_t)(byte | ((uint8_t)(byte - 'A') < 26 ? 0x20 : 0));
+}
 
 /* Length bytes of labels are at most 63, below 'A': lowering all bytes of a name harms none of them. */
 static void make_key(
 	struct answer_key *key, const uint8_t *name, size_t len, uint16_t type, uint16_t rclass, unsigned flags)
 {
 	for (size_t i = 0; i < len; i++)
-		key->bytes[i] = lower[name[i]];
+		key->bytes[i] = lower(name[i]);
 	knot_wire_write_u16(key->bytes + len, type);
 	knot_wire_write_u16(key->bytes + len + 2, rclass);
 	key->bytes[len + 4] = (uint8_t)flags;

@@ -325,7 +325,7 @@ int config_schema_load(struct config_raw **raw, const char *text, size_t len, co
 		return 0;
 	if (err == CYAML_ERR_OOM)
 		return E_NOMEM;
-	return config_complain(report, 0, NULL, "libcyaml cannot read it: %s (%s); see the example in berthd(8)",
+	return config_complain(report, 0, NULL, "libcyaml cannot read it: %s (%s); see the example in README.md",
 		cyaml_strerror(err), escape_text(safe, sizeof(safe), words.text));
 }
 

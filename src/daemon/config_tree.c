@@ -233,7 +233,7 @@ static int complain_syntax(const yaml_parser_t *parser, const char *text, const 
 			return config_complain(report,
 				syntax_words[i].at_start ? (unsigned)parser->context_mark.line + 1 : line, NULL, "%s",
 				syntax_words[i].ours);
-	return config_complain(report, line, NULL, "this is not YAML: %s; see the example in berthd(8)", problem);
+	return config_complain(report, line, NULL, "this is not YAML: %s; see the example in README.md", problem);
 }
 
 int config_tree_read(struct config_node **root, const char *text, size_t len, struct arena *arena,

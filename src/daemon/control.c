@@ -3,6 +3,7 @@
 #include "daemon/control.h"
 
 #include <errno.h>
+#include <pwd.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,6 +19,8 @@
 #include "base/log.h"
 #include "daemon/control_commands.h"
 #include "net/stream.h"
+
+#define OWN_FOLDER "/run/berth"
 
 enum { IDLE_MS = 60000, OUT_MAX = 8 << 20 };
 
@@ -141,8 +144,18 @@ static int clear_stale(const struct sockaddr_un *at)
 /* Makes the folder of the default path; any other must be there. */
 static void make_folder(const char *path)
 {
-	if (strncmp(path, "/run/berth/", 11) == 0)
-		(void)mkdir("/run/berth", 0755);
+	if (strncmp(path, OWN_FOLDER "/", sizeof(OWN_FOLDER)) == 0)
+		(void)mkdir(OWN_FOLDER, 0755);
+}
+
+/* The user that the daemon becomes must be able to remove the socket at its end. */
+static void give_to_user(const char *path, const char *user)
+{
+	const struct passwd *entry = user != NULL ? getpwnam(user) : NULL;
+	if (entry == NULL || chown(path, entry->pw_uid, entry->pw_gid) != 0)
+		return;
+	if (strncmp(path, OWN_FOLDER "/", sizeof(OWN_FOLDER)) == 0)
+		(void)!chown(OWN_FOLDER, entry->pw_uid, entry->pw_gid);
 }
 
 static int bind_socket(const char *path)
@@ -182,6 +195,7 @@ int control_open(struct control **out, struct server *server, char *why, size_t 
 			errno == EADDRINUSE ? "another berthd answers there" : strerror(errno));
 		return E_SYSTEM;
 	}
+	give_to_user(path, server->config->user);
 	struct control *control = xzalloc(1, sizeof(*control));
 	control->watch = (struct watch){.fd = fd, .on_ready = on_ready};
 	control->server = server;

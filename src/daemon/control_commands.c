@@ -45,7 +45,8 @@ static void visit_pool(struct tour *tour, struct worker *worker)
 	survey->pool.lent += state.lent;
 	survey->pool.grown += state.grown;
 	survey->moorable = pool_moorable(worker->pool);
-	survey->running += resolver_running(worker->resolver);
+	if (worker->resolver != NULL)
+		survey->running += resolver_running(worker->resolver);
 }
 
 static void on_surveyed(struct tour *tour)

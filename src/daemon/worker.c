@@ -69,6 +69,8 @@ int worker_init(struct worker *worker, struct server *server, unsigned index, ch
 
 void worker_apply(struct worker *worker, const struct settings *settings)
 {
+	if (worker->resolver == NULL)
+		return; /* the daemon ends */
 	resolver_configure(worker->resolver, &settings->hints, &settings->options);
 	free((void *)worker->access.allow);
 	struct prefix *allow = xzalloc(settings->allow_count, sizeof(*allow));

@@ -33,6 +33,16 @@ void kernel_reserved_ports(char *list, size_t size)
 	fclose(file);
 }
 
+bool kernel_has_route(const struct addr *to)
+{
+	int fd = socket(to->sa.sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return false;
+	bool has = connect(fd, &to->sa, addr_socklen(to)) == 0;
+	close(fd);
+	return has;
+}
+
 bool kernel_can_moor(void)
 {
 	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);

@@ -11,11 +11,14 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/addr.h"
 #include "ports/set.h"
 
 enum { KERNEL_LIST = 65536 };
 
 void kernel_local_range(struct port_range *range);
 void kernel_reserved_ports(char *list, size_t size);
+/* Whether this machine knows a way to the address; nothing is sent. */
+bool kernel_has_route(const struct addr *to);
 /* Whether setsockopt(IP_LOCAL_PORT_RANGE) works here (Linux 6.3): tried on a socket. */
 bool kernel_can_moor(void);

@@ -16,8 +16,9 @@ struct resolver {
 	struct inflight inflight; /* questions at servers now */
 	struct link jobs;
 	size_t job_count;
-	struct job **bucket; /* running lookups by question */
-	bool priming;        /* a request asks the hints for the root's servers now */
+	struct job **bucket;     /* running lookups by question */
+	uint64_t no_v6_until_us; /* this machine had no route for IPv6 a moment ago */
+	bool priming;            /* a request asks the hints for the root's servers now */
 };
 
 /* A lookup within a lookup: who asks for what, up to the client's question. */

@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/random.h"
 #include "cache/facts.h"
+#include "ports/kernel.h"
 #include "resolve/exchange.h"
 #include "resolve/lookup.h"
 
@@ -99,9 +100,24 @@ static int find_addresses_await(struct request *rq, const struct frame *frame, s
 	return E_NOSERVER;
 }
 
-/* What a failed exchange says about the server. Only silence and connection errors count against it. */
+/* An IPv6 address without a route may be the name of a stranger's choice; a machine without a way to the root's IPv6
+ * addresses has none at all, and the others are left alone for a while. */
+static void note_no_route(struct request *rq, const struct addr *addr)
+{
+	const struct hints *hints = &rq->resolver->hints;
+	if (!addr_is_v6(addr))
+		return;
+	for (size_t i = 0; i < hints->count; i++)
+		if (addr_is_v6(&hints->hint[i].addr) && kernel_has_route(&hints->hint[i].addr))
+			return;
+	rq->resolver->no_v6_until_us = request_now_us(rq) + LIMIT_NO_ROUTE_MS * 1000ull;
+}
+
+/* What a failed exchange says about the server: only silence counts against it later. */
 static void note_failure(struct request *rq, struct cut_address *address, int ret)
 {
+	if (ret == E_UNREACH)
+		note_no_route(rq, &address->addr);
 	if (ret == E_TIMEOUT)
 		facts_note_silence(rq->resolver->conf.facts, &address->addr);
 	else

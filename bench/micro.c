@@ -1,0 +1,221 @@
+/* What single pieces cost: an exchange on a re-moored socket and on a fresh one, a switch of fibers, reading a
+ *referral. One thread on loopback; CPU time of the process; medians of five rounds. Prints a table.
+ *
+ *	micro [ROUNDS]
+ */
+#include <arpa/inet.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/hash.h"
+#include "dns/message.h"
+#include "net/fiber.h"
+#include "net/fiber_pool.h"
+#include "ports/kernel.h"
+#include "ports/pool.h"
+
+enum { ROUNDS_MAX = 25, EXCHANGES = 20000, SWITCHES = 2000000, READS = 200000 };
+
+static double cpu_us(void)
+{
+	struct rusage usage;
+	getrusage(RUSAGE_THREAD, &usage);
+	return (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1e6 +
+	       (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec);
+}
+
+/* --- exchanges, with a server in a thread of its own --- */
+
+static void *serve(void *arg)
+{
+	int fd = *(int *)arg;
+	char data[64];
+	struct sockaddr_in from;
+	for (;;) {
+		socklen_t len = sizeof(from);
+		ssize_t got = recvfrom(fd, data, sizeof(data), 0, (struct sockaddr *)&from, &len);
+		if (got == 1)
+			return NULL;
+		if (got > 0)
+			sendto(fd, data, (size_t)got, 0, (struct sockaddr *)&from, len);
+	}
+}
+
+static struct addr server_addr(int fd)
+{
+	struct addr addr;
+	socklen_t len = sizeof(addr);
+	addr_parse(&addr, "127.0.0.1", 1);
+	addr_set_port(&addr, 0);
+	if (bind(fd, &addr.sa, sizeof(addr.v4)) != 0 || getsockname(fd, &addr.sa, &len) != 0)
+		abort();
+	return addr;
+}
+
+static void exchange(struct pool *pool, const struct addr *to)
+{
+	struct loan_tag tag = {0};
+	struct loan *loan;
+	if (pool_lend(pool, to, TRANSPORT_UDP, &tag, &loan) != 0)
+		abort();
+	char data[40] = {0};
+	if (send(loan->fd, data, sizeof(data), 0) != (ssize_t)sizeof(data))
+		abort();
+	struct pollfd fd = {.fd = loan->fd, .events = POLLIN};
+	poll(&fd, 1, 1000);
+	if (recv(loan->fd, data, sizeof(data), MSG_DONTWAIT) != (ssize_t)sizeof(data))
+		abort();
+	pool_return(pool, loan, LOAN_REPLY);
+}
+
+static double exchange_us(uint16_t first, uint16_t last)
+{
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	struct addr to = server_addr(fd);
+	pthread_t thread;
+	pthread_create(&thread, NULL, serve, &fd);
+	struct port_space *space = port_space_new();
+	struct port_set *set = xalloc(sizeof(*set));
+	port_set_fill(set, first, last);
+	port_space_set_usable(space, set);
+	struct pool_conf conf = {.space = space, .ledger = ledger_new(1000), .size = 100, .ipv4 = true};
+	struct pool *pool = pool_new(&conf);
+	double begin = cpu_us();
+	for (int i = 0; i < EXCHANGES; i++)
+		exchange(pool, &to);
+	double us = (cpu_us() - begin) / EXCHANGES;
+	struct loan_tag tag = {0};
+	struct loan *loan;
+	if (pool_lend(pool, &to, TRANSPORT_UDP, &tag, &loan) == 0 && send(loan->fd, "", 1, 0) == 1)
+		pthread_join(thread, NULL);
+	pool_free(pool);
+	ledger_free(conf.ledger);
+	port_space_free(space);
+	free(set);
+	close(fd);
+	return us;
+}
+
+static double moored_us(void)
+{
+	struct port_range range;
+	kernel_local_range(&range);
+	return kernel_can_moor() ? exchange_us(range.last > 49152 ? 49152 : range.first, range.last) : 0;
+}
+
+static double fresh_us(void)
+{
+	struct port_range range;
+	kernel_local_range(&range);
+	return range.last < 65000 ? exchange_us((uint16_t)(range.last + 1), 65535) : exchange_us(1024, range.first);
+}
+
+/* --- fibers --- */
+
+static void yield_often(void *arg)
+{
+	for (int i = 0; i < SWITCHES; i++)
+		if (fiber_yield_await() != 0)
+			break;
+	loop_stop(arg);
+}
+
+static double switch_us(void)
+{
+	struct loop loop;
+	if (loop_init(&loop) != 0 || fiber_spawn(&loop, yield_often, &loop) != 0)
+		abort();
+	double begin = cpu_us();
+	/* Without the loop's epoll_wait: the switch there and back, and the run queue. */
+	while (fiber_count(&loop) > 0)
+		fiber_run_ready(&loop);
+	double us = (cpu_us() - begin) / SWITCHES;
+	loop_deinit(&loop);
+	return us;
+}
+
+/* --- reading --- */
+
+static size_t make_referral(uint8_t *wire, size_t room)
+{
+	knot_pkt_t *pkt = knot_pkt_new(wire, (uint16_t)room, NULL);
+	uint8_t name[NAME_MAX_LEN], zone[NAME_MAX_LEN], ns[NAME_MAX_LEN];
+	name_from_text(name, "www.example.com");
+	name_from_text(zone, "example.com");
+	knot_pkt_put_question(pkt, name, KNOT_CLASS_IN, KNOT_RRTYPE_A);
+	knot_wire_set_qr(wire);
+	for (int section = KNOT_AUTHORITY; section <= KNOT_ADDITIONAL; section++) {
+		knot_pkt_begin(pkt, (knot_section_t)section);
+		for (int i = 0; i < 2; i++) {
+			char text[] = "ns?.example.com";
+			text[2] = (char)('1' + i);
+			name_from_text(ns, text);
+			knot_rrset_t rr;
+			bool glue = section == KNOT_ADDITIONAL;
+			knot_rrset_init(
+				&rr, glue ? ns : zone, glue ? KNOT_RRTYPE_A : KNOT_RRTYPE_NS, KNOT_CLASS_IN, 300);
+			knot_rrset_add_rdata(
+				&rr, glue ? (uint8_t *)"\xc0\0\2\1" : ns, glue ? 4 : (uint16_t)name_len(ns), NULL);
+			knot_pkt_put(pkt, KNOT_COMPR_HINT_NONE, &rr, 0);
+			knot_rdataset_clear(&rr.rrs, NULL);
+		}
+	}
+	size_t len = pkt->size;
+	knot_pkt_free(pkt);
+	return len;
+}
+
+static double read_us(void)
+{
+	uint8_t wire[512] = {0};
+	size_t len = make_referral(wire, sizeof(wire));
+	struct arena arena;
+	arena_init(&arena);
+	double begin = cpu_us();
+	for (int i = 0; i < READS; i++) {
+		struct message msg;
+		if (message_read(&msg, &arena, wire, len) != 0 || msg.count[SECTION_AUTHORITY] != 1)
+			abort();
+		arena_reset(&arena);
+	}
+	double us = (cpu_us() - begin) / READS;
+	arena_deinit(&arena);
+	return us;
+}
+
+/* --- the table --- */
+
+static int compare(const void *a, const void *b)
+{
+	double left = *(const double *)a, right = *(const double *)b;
+	return left < right ? -1 : left > right;
+}
+
+static void measure(const char *what, double (*one)(void), int rounds)
+{
+	double us[ROUNDS_MAX];
+	for (int i = 0; i < rounds; i++)
+		us[i] = one();
+	qsort(us, (size_t)rounds, sizeof(us[0]), compare);
+	printf("%-44s %8.3f us  (%.3f-%.3f)\n", what, us[rounds / 2], us[0], us[rounds - 1]);
+}
+
+int main(int argc, char *argv[])
+{
+	int rounds = argc > 1 ? atoi(argv[1]) : 5;
+	if (rounds < 1 || rounds > ROUNDS_MAX)
+		return 2;
+	hash_init();
+	measure("exchange, re-moored socket", moored_us, rounds);
+	measure("exchange, fresh bound socket", fresh_us, rounds);
+	measure("switch of a fiber, there and back", switch_us, rounds);
+	measure("reading a referral of 2 servers with glue", read_us, rounds);
+	return 0;
+}
