@@ -114,8 +114,9 @@ class Daemon:
 
     def control(self, cmd: str, **more: Any) -> dict[str, Any]:
         with socket.socket(socket.AF_UNIX) as sock:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", int(PATIENCE_S), 0))
+            sock.connect(str(self.socket))  # may have to wait for a place in the queue
             sock.settimeout(PATIENCE_S * SLOWER)
-            sock.connect(str(self.socket))
             sock.sendall(json.dumps({"cmd": cmd, **more}).encode() + b"\n")
             line = sock.makefile("rb").readline()
         assert line, "the control socket was closed without a reply"
