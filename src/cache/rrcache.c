@@ -287,11 +287,17 @@ static struct entry *make_entry(const uint8_t *name, const struct rrset *const s
 	return entry;
 }
 
+uint32_t rrcache_clamp(const struct rrcache *cache, uint32_t ttl_s)
+{
+	uint32_t least = cache->ttl_min_s, most = cache->ttl_max_s;
+	ttl_s = ttl_s < least ? least : ttl_s;
+	return ttl_s > most ? most : ttl_s;
+}
+
 void rrcache_put(struct rrcache *cache, const uint8_t *name, uint16_t type, enum cache_kind kind, enum rank rank,
 	uint32_t ttl_s, const struct rrset *const sets[], uint16_t count)
 {
-	ttl_s = ttl_s < cache->ttl_min_s ? cache->ttl_min_s : ttl_s;
-	ttl_s = ttl_s > cache->ttl_max_s ? cache->ttl_max_s : ttl_s;
+	ttl_s = rrcache_clamp(cache, ttl_s);
 	if (ttl_s == 0)
 		return;
 	struct entry *entry = make_entry(name, sets, count);

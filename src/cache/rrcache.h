@@ -53,6 +53,8 @@ void rrcache_configure(struct rrcache *cache, const struct rrcache_conf *conf);
 /* 0, or E_NOENT: nothing of at least that rank that has not expired. */
 int rrcache_get(struct rrcache *cache, struct arena *arena, const uint8_t *name, uint16_t type, enum rank least,
 	struct cached *out);
+/* The TTL within cache.ttl-min and cache.ttl-max. */
+uint32_t rrcache_clamp(const struct rrcache *cache, uint32_t ttl_s);
 /* Stores for ttl_s, clamped. Something of higher rank that has not expired stays. TTL 0 is not stored. */
 void rrcache_put(struct rrcache *cache, const uint8_t *name, uint16_t type, enum cache_kind kind, enum rank rank,
 	uint32_t ttl_s, const struct rrset *const sets[], uint16_t count);

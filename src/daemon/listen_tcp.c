@@ -98,12 +98,11 @@ static size_t on_data(struct stream *stream, const uint8_t *data, size_t len)
 	size_t size = (size_t)data[0] << 8 | data[1];
 	if (len < FRAME_HEAD + size)
 		return 0;
-	counters_add(COUNT_QUERIES_TCP, 1);
 	if (conn->pending >= LIMIT_TCP_CLIENT_QUERIES) {
-		counters_add(COUNT_QUERIES_DROPPED, 1);
-		stream_close(stream);
-		return FRAME_HEAD + size;
+		stream_hold(stream); /* the rest waits in the client's own buffers: RFC 7766 6.2.1.1 */
+		return 0;
 	}
+	counters_add(COUNT_QUERIES_TCP, 1);
 	struct peer peer = {.addr = conn->addr,
 		.from = conn,
 		.room_max = LIMIT_MESSAGE,

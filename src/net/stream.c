@@ -64,7 +64,7 @@ static void on_idle(struct timer *timer)
 
 static uint32_t wanted_events(const struct stream *stream)
 {
-	return (stream->ended ? 0u : EPOLLIN) | (stream->out.len > 0 ? EPOLLOUT : 0u);
+	return (stream->ended || stream->held ? 0u : EPOLLIN) | (stream->out.len > 0 ? EPOLLOUT : 0u);
 }
 
 /* Sends what can be sent now. Returns false when the stream had to be closed. */
@@ -117,15 +117,6 @@ void stream_expect(struct stream *stream)
 	stream->expected++;
 }
 
-void stream_done(struct stream *stream)
-{
-	stream->expected--;
-	if (!stream->closed)
-		touch(stream);
-	if (!stream->in_callback)
-		settle(stream);
-}
-
 static void offer(struct stream *stream)
 {
 	size_t begin = 0;
@@ -138,6 +129,36 @@ static void offer(struct stream *stream)
 	stream->in.len -= begin;
 	if (begin > 0)
 		memmove(stream->in.data, stream->in.data + begin, stream->in.len);
+}
+
+void stream_hold(struct stream *stream)
+{
+	stream->held = true;
+}
+
+/* Goes on with the input that was held back. */
+static void resume(struct stream *stream)
+{
+	stream->held = false;
+	stream->in_callback = true;
+	offer(stream);
+	settle(stream);
+	stream->in_callback = false;
+	if (stream->closed)
+		finish(stream);
+}
+
+void stream_done(struct stream *stream)
+{
+	stream->expected--;
+	if (!stream->closed)
+		touch(stream);
+	if (stream->in_callback)
+		return;
+	if (stream->held && !stream->closed)
+		resume(stream);
+	else
+		settle(stream);
 }
 
 static void receive(struct stream *stream)

@@ -38,6 +38,7 @@ struct stream {
 	struct bytes in, out;
 	size_t out_sent;
 	bool closed, in_callback, ended; /* ended: the other side sent its last byte */
+	bool held;                       /* nothing is read or offered until the next stream_done */
 	unsigned expected;               /* answers still to come: keeps an idle or half-closed stream open */
 };
 
@@ -48,3 +49,5 @@ void stream_close(struct stream *stream);
 /* The owner will write later: do not close for idleness or end of input until as many stream_done. */
 void stream_expect(struct stream *stream);
 void stream_done(struct stream *stream);
+/* From within on_data, which then returns 0: no more input until the next stream_done. Only while one is expected. */
+void stream_hold(struct stream *stream);

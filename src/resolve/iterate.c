@@ -123,6 +123,14 @@ static void accept_denial(
 		whole_name ? CACHE_NXDOMAIN : CACHE_NODATA, RANK_ANSWER, ttl_s, out->set, out->count);
 }
 
+/* What goes to the client now has the same limits as what it would get from the cache later. */
+static void clamp_ttls(const struct request *rq, struct message *msg)
+{
+	for (int i = 0; i < SECTIONS; i++)
+		for (uint16_t j = 0; j < msg->count[i]; j++)
+			msg->set[i][j].ttl_s = rrcache_clamp(rq->resolver->conf.rrcache, msg->set[i][j].ttl_s);
+}
+
 static void accept_final(
 	struct request *rq, const uint8_t *zone, const struct question *q, const struct reply *reply, struct found *out)
 {
@@ -200,6 +208,7 @@ int iterate_await(struct request *rq, const struct frame *frame, struct found *o
 				return ret;
 			descend(rq, cut, &m, &ask, &reply->msg);
 		} else if (is_whole) {
+			clamp_ttls(rq, &reply->msg);
 			accept_final(rq, cut->zone, q, reply, out);
 			return 0;
 		} else if (reply->kind == REPLY_NXDOMAIN) {
