@@ -149,8 +149,8 @@ static void descend(
 	const struct rrset *ns = reply_referral(msg, cut->zone, q);
 	if (rq->story != NULL) {
 		char child[NAME_TEXT];
-		story_add(rq->story, STORY_REFERRAL, clock_mono_us(), "referred to the %u servers of %s",
-			ns->data.count, name_text(ns->owner, child));
+		story_add(rq->story, STORY_REFERRAL, clock_mono_us(), "%s has %u server%s", name_text(ns->owner, child),
+			ns->data.count, ns->data.count == 1 ? "" : "s");
 	}
 	cut_descend(cut, rq, msg, ns);
 	m->labels = 0;
