@@ -92,7 +92,8 @@ void *arena_alloc(struct arena *arena, size_t size)
 	const size_t align = alignof(max_align_t);
 	if (size > SIZE_MAX / 2)
 		die_without_memory(size);
-	size_t need = (size + align - 1) & ~(align - 1);
+	/* No bytes get a place too: an arena that has no chunk yet would hand out NULL. */
+	size_t need = size > 0 ? (size + align - 1) & ~(align - 1) : align;
 	if ((size_t)(arena->end - arena->pos) < need)
 		add_chunk(arena, need);
 	void *mem = arena->pos;

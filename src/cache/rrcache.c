@@ -30,7 +30,7 @@ struct entry {
 struct shard {
 	pthread_mutex_t lock;
 	struct entry **bucket;
-	size_t buckets, entries, bytes;
+	size_t buckets, entries, bytes; /* bytes: of the entries and of the table itself */
 	struct link used;
 };
 
@@ -119,7 +119,18 @@ static struct entry **bucket_of(const struct shard *shard, uint64_t hash)
 
 static size_t entry_cost(const struct entry *entry)
 {
-	return sizeof(*entry) + entry->size + MALLOC_OVERHEAD + sizeof(struct entry *);
+	return sizeof(*entry) + entry->size + MALLOC_OVERHEAD;
+}
+
+static size_t table_cost(const struct shard *shard)
+{
+	return shard->buckets * sizeof(*shard->bucket);
+}
+
+/* What the shard grows by when the entry comes in. */
+static size_t growth(const struct shard *shard, const struct entry *entry)
+{
+	return entry_cost(entry) + (shard->entries >= shard->buckets ? table_cost(shard) : 0);
 }
 
 static struct entry **find(const struct shard *shard, uint64_t hash, const uint8_t *name, size_t len, uint16_t type)
@@ -157,6 +168,7 @@ static void grow(struct shard *shard)
 {
 	size_t old_count = shard->buckets;
 	struct entry **old = shard->bucket;
+	shard->bytes += table_cost(shard);
 	shard->buckets *= 2;
 	shard->bucket = xzalloc(shard->buckets, sizeof(*shard->bucket));
 	for (size_t i = 0; i < old_count; i++) {
@@ -202,6 +214,7 @@ struct rrcache *rrcache_new(const struct rrcache_conf *conf)
 		link_init(&shard->used);
 		shard->buckets = FIRST_BUCKETS;
 		shard->bucket = xzalloc(FIRST_BUCKETS, sizeof(*shard->bucket));
+		shard->bytes = table_cost(shard);
 	}
 	return cache;
 }
@@ -296,22 +309,19 @@ void rrcache_put(struct rrcache *cache, const uint8_t *name, uint16_t type, enum
 	entry->expire_s = entry->stored_s + ttl_s;
 	struct shard *shard = shard_of(cache, entry->hash);
 	size_t limit = cache->shard_bytes;
-	if (entry_cost(entry) > limit) {
-		free(entry);
-		return;
-	}
 	pthread_mutex_lock(&shard->lock);
 	struct entry **old = find(shard, entry->hash, name, entry->name_len, type);
 	bool keep_old = *old != NULL && is_fresh(*old, entry->stored_s) && (*old)->rank > entry->rank;
-	if (!keep_old) {
+	bool fits = table_cost(shard) + entry_cost(entry) <= limit;
+	if (!keep_old && fits) {
 		if (*old != NULL)
 			drop(shard, old);
-		while (shard->bytes + entry_cost(entry) > limit && !link_is_empty(&shard->used))
+		while (shard->bytes + growth(shard, entry) > limit)
 			drop_oldest(shard);
 		insert(shard, entry);
 	}
 	pthread_mutex_unlock(&shard->lock);
-	if (keep_old)
+	if (keep_old || !fits)
 		free(entry);
 }
 
@@ -322,7 +332,7 @@ void rrcache_state(struct rrcache *cache, struct rrcache_state *out)
 		struct shard *shard = &cache->shard[i];
 		pthread_mutex_lock(&shard->lock);
 		out->entries += shard->entries;
-		out->bytes += shard->bytes + shard->buckets * sizeof(*shard->bucket);
+		out->bytes += shard->bytes;
 		pthread_mutex_unlock(&shard->lock);
 	}
 }

@@ -108,8 +108,19 @@ static struct fiber *make_fiber(void)
 	return fiber;
 }
 
+/* Frames that were never left (the last of a fiber that ended, all of an abandoned one) are still poisoned for ASan,
+ * which would hold it against whoever gets this memory next, from the free list or from mmap. */
+static void unpoison(const struct fiber *fiber)
+{
+	(void)fiber;
+#ifdef WITH_ASAN
+	__asan_unpoison_memory_region(fiber->stack, LIMIT_FIBER_STACK);
+#endif
+}
+
 static void unmap_fiber(struct fiber *fiber)
 {
+	unpoison(fiber);
 	munmap(fiber->stack - page_size(), page_size() + LIMIT_FIBER_STACK);
 #ifdef WITH_TSAN
 	if (fiber->tsan != NULL)
@@ -216,9 +227,7 @@ static void retire(struct fiber *fiber)
 		unmap_fiber(fiber);
 		return;
 	}
-#ifdef WITH_ASAN
-	__asan_unpoison_memory_region(fiber->stack, LIMIT_FIBER_STACK);
-#endif
+	unpoison(fiber);
 	fiber->next_free = pool->idle;
 	pool->idle = fiber;
 	pool->idle_count++;

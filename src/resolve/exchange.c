@@ -197,8 +197,8 @@ static int talk_tcp_await(struct attempt *at, uint64_t deadline_us)
 	if (ret != 0)
 		return ret;
 	at->wire = reply;
-	/* The case of the name is no secret on a connection. What is truncated even here is a part of nobody knows what:
-	 * RFC 2181 9 wants it ignored. */
+	/* The case of the name is no secret on a connection. What is truncated even here is a part of nobody knows
+	 * what: RFC 2181 9 wants it ignored. */
 	if (message_match(reply, at->len, at->id, q->name, q->type, q->rclass) == MATCH_NO ||
 		message_is_truncated(reply))
 		return E_MALFORMED;

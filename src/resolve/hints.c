@@ -48,9 +48,25 @@ void hints_builtin(struct hints *hints)
 	}
 }
 
+/* What a file is read into; the first error is the one that is told, the scanner goes on behind it. */
+struct reading {
+	struct hints hints;
+	unsigned long long bad_line;
+	int bad_code;
+};
+
+static void on_error(zs_scanner_t *scanner)
+{
+	struct reading *reading = scanner->process.data;
+	if (reading->bad_line != 0)
+		return;
+	reading->bad_line = scanner->line_counter;
+	reading->bad_code = scanner->error.code;
+}
+
 static void on_record(zs_scanner_t *scanner)
 {
-	struct hints *hints = scanner->process.data;
+	struct hints *hints = &((struct reading *)scanner->process.data)->hints;
 	size_t len = scanner->r_data_length;
 	bool is_address =
 		(scanner->r_type == KNOT_RRTYPE_A && len == 4) || (scanner->r_type == KNOT_RRTYPE_AAAA && len == 16);
@@ -64,25 +80,25 @@ static void on_record(zs_scanner_t *scanner)
 
 int hints_read(struct hints *hints, const char *path, char *why, size_t size)
 {
-	struct hints *read = xzalloc(1, sizeof(*read));
+	struct reading *reading = xzalloc(1, sizeof(*reading));
 	zs_scanner_t *scanner = xalloc(sizeof(*scanner));
 	int ret = E_MALFORMED;
-	if (zs_init(scanner, ".", KNOT_CLASS_IN, 3600) != 0 || zs_set_processing(scanner, on_record, NULL, read) != 0) {
+	if (zs_init(scanner, ".", KNOT_CLASS_IN, 3600) != 0 ||
+		zs_set_processing(scanner, on_record, on_error, reading) != 0) {
 		snprintf(why, size, "%s: cannot be scanned", path);
 	} else if (zs_set_input_file(scanner, path) != 0) {
 		snprintf(why, size, "%s: cannot be read; give a file with the root's NS, A and AAAA records", path);
 		ret = E_NOENT;
 	} else if (zs_parse_all(scanner) != 0) {
-		snprintf(why, size, "%s:%llu: %s", path, (unsigned long long)scanner->line_counter,
-			zs_strerror(scanner->error.code));
-	} else if (read->count == 0) {
+		snprintf(why, size, "%s:%llu: %s", path, reading->bad_line, zs_strerror(reading->bad_code));
+	} else if (reading->hints.count == 0) {
 		snprintf(why, size, "%s: holds no address of a root server; A or AAAA records are needed", path);
 	} else {
-		*hints = *read;
+		*hints = reading->hints;
 		ret = 0;
 	}
 	zs_deinit(scanner);
 	free(scanner);
-	free(read);
+	free(reading);
 	return ret;
 }

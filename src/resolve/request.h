@@ -5,6 +5,7 @@
 
 #include "dns/message.h"
 #include "resolve/budget.h"
+#include "resolve/failures.h"
 #include "resolve/inflight.h"
 #include "resolve/resolver.h"
 #include "resolve/story.h"
@@ -14,6 +15,7 @@ struct resolver {
 	struct hints hints;
 	struct resolve_options options;
 	struct inflight inflight; /* questions at servers now */
+	struct failures failures; /* lookups that failed a moment ago */
 	struct link jobs;
 	size_t job_count;
 	struct job **bucket;     /* running lookups by question */

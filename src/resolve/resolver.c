@@ -25,6 +25,7 @@ struct job {
 	struct answer_key key;
 	struct question question;
 	uint64_t begin_us;
+	uint32_t failed_for_s; /* it failed a moment ago and is not tried again for so long; 0: it is tried */
 	struct request request;
 };
 
@@ -123,8 +124,12 @@ static void count(const struct answer *answer)
 	}
 }
 
-/* Failures are kept for a moment, so that a broken zone is not asked for every client (RFC 9520); what failed for want
- * of our own ports is not. */
+/* What failed for want of our own ports, or because the daemon ends, says nothing of the name. */
+static bool is_worth_keeping(int ret)
+{
+	return ret != 0 && ret != E_NOPORT && ret != E_CANCELED;
+}
+
 static void write_answer(struct job *job, struct answer *answer, struct answer_wire *wire, int ret)
 {
 	struct request *rq = &job->request;
@@ -134,8 +139,8 @@ static void write_answer(struct job *job, struct answer *answer, struct answer_w
 		if (answer_write(wire, &rq->arena, answer, &job->question, job->dnssec_ok) != 0)
 			*wire = (struct answer_wire){0};
 	}
-	if (ret != 0 && ret != E_NOPORT && ret != E_CANCELED)
-		wire->ttl_s = LIMIT_FAILURE_TTL_S;
+	if (is_worth_keeping(ret))
+		wire->ttl_s = job->failed_for_s > 0 ? job->failed_for_s : LIMIT_FAILURE_TTL_S;
 }
 
 static void deliver(struct job *job, struct answer *answer, int ret)
@@ -143,8 +148,8 @@ static void deliver(struct job *job, struct answer *answer, int ret)
 	struct answer_wire wire;
 	write_answer(job, answer, &wire, ret);
 	uint64_t now_us = clock_mono_us();
-	story_add(job->request.story, STORY_ANSWER, now_us, "the answer: %s, %u rrsets", rcode_text(answer->rcode),
-		answer->count[SECTION_ANSWER]);
+	story_add(job->request.story, STORY_ANSWER, now_us, "%s, with %u rrset%s", rcode_text(answer->rcode),
+		answer->count[SECTION_ANSWER], answer->count[SECTION_ANSWER] == 1 ? "" : "s");
 	struct outcome outcome = {
 		.answer = answer,
 		.wire = &wire,
@@ -172,9 +177,17 @@ static void run_job(void *arg)
 	struct request *rq = &job->request;
 	struct frame frame = {.question = &job->question};
 	struct answer *answer = arena_alloc(&rq->arena, sizeof(*answer));
-	int ret = lookup_await(rq, &frame, answer);
+	int ret = rq->fresh ? 0
+			    : failures_find(
+				      &rq->resolver->failures, &job->question, request_now_us(rq), &job->failed_for_s);
+	if (ret == 0)
+		ret = lookup_await(rq, &frame, answer);
 	if (ret != 0)
 		fail(rq, answer, ret);
+	if (job->failed_for_s > 0)
+		answer->ede = EDE_CACHED_ERROR;
+	else if (is_worth_keeping(ret))
+		failures_note(&rq->resolver->failures, &job->question, ret, request_now_us(rq));
 	count(answer);
 	forget_job(rq->resolver, job);
 	deliver(job, answer, ret);

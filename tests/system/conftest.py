@@ -46,7 +46,7 @@ def _missing() -> str | None:
 def pytest_collection_modifyitems(session: pytest.Session, items: list[pytest.Item]) -> None:
     if _is_inside():
         return
-    for path in {item.path for item in items if hasattr(item.module, "LAB")}:
+    for path in {item.path for item in items if isinstance(getattr(item.module, "LAB", None), list)}:
         ours = [item for item in items if item.path == path]
         for item in ours:
             _replay_instead(item, ours)

@@ -107,8 +107,6 @@ def test_all_dead_fails_in_time(shared: Daemon):
     assert upstream(shared) - before <= 2 * QUESTIONS_MAX
 
 
-@pytest.mark.xfail(strict=True, reason="failures are kept by the worker that heard the question, and by DO and CD: each "
-                   "worker asks the dead zone again. They belong to the owner of the name (RFC 9520 3.2)")
 def test_failures_are_remembered(shared: Daemon):
     """RFC 9520: for a moment nobody is asked again, whichever worker hears the question."""
     assert ask("www.alllame.lab", "TXT").rcode() == SERVFAIL

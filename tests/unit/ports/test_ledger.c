@@ -1,0 +1,62 @@
+#include "unit/unit.h"
+
+#include "ports/ledger.h"
+
+static void add(struct ledger *ledger, uint16_t port, uint32_t number)
+{
+	struct ledger_entry entry = {.port = port, .took_us = number};
+	ledger_add(ledger, &entry);
+}
+
+static void test_newest_first(void **state)
+{
+	struct ledger *ledger = ledger_new(8);
+	struct ledger_entry out[10];
+	(void)state;
+	assert_int_equal(ledger_find(ledger, 0, out, 10), 0); /* an unwritten entry is no loan of port 0 */
+	for (uint32_t i = 1; i <= 5; i++)
+		add(ledger, i % 2 ? 50001 : 50002, i);
+	assert_int_equal(ledger_find(ledger, 50001, out, 10), 3);
+	assert_true(out[0].took_us == 5 && out[1].took_us == 3 && out[2].took_us == 1);
+	assert_int_equal(ledger_find(ledger, 50001, out, 2), 2);
+	assert_true(out[0].took_us == 5 && out[1].took_us == 3);
+	assert_int_equal(ledger_find(ledger, 50001, out, 0), 0);
+	assert_int_equal(ledger_find(ledger, 50003, out, 10), 0);
+	ledger_free(ledger);
+}
+
+static void test_ring_wraps(void **state)
+{
+	(void)state;
+	for (size_t room = 1; room <= 9; room++) {
+		struct ledger *ledger = ledger_new(room);
+		struct ledger_entry out[20];
+		for (uint32_t i = 1; i <= 40; i++) {
+			add(ledger, 50000, i);
+			size_t have = ledger_find(ledger, 50000, out, 20);
+			assert_int_equal(have, i < room ? i : room);
+			for (size_t k = 0; k < have; k++)
+				assert_int_equal(out[k].took_us, i - k);
+		}
+		ledger_free(ledger);
+	}
+}
+
+static void test_words(void **state)
+{
+	(void)state;
+	assert_string_equal(transport_text(TRANSPORT_TCP), "tcp");
+	assert_string_equal(transport_text(TRANSPORT_UDP), "udp");
+	assert_string_equal(loan_outcome_text(LOAN_MISMATCH), "mismatch");
+	assert_string_equal(loan_outcome_text(LOAN_OUTCOMES), "?");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_newest_first),
+		cmocka_unit_test(test_ring_wraps),
+		cmocka_unit_test(test_words),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,461 @@
+/* Real sockets on loopback, in a network namespace of the test's own where that is possible. */
+#include "unit/unit.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <net/if.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/counters.h"
+#include "base/error.h"
+#include "base/limits.h"
+#include "base/log.h"
+#include "ports/kernel.h"
+#include "ports/pool.h"
+
+static struct port_space *space;
+static struct ledger *ledger;
+static struct pool *pool;
+static struct port_set set;
+static struct counters counters;
+static int server4 = -1, server6 = -1; /* bound, so that what is sent there arrives */
+static struct addr address4, address6;
+static bool can_moor;
+static const struct loan_tag tag = {.len = 3, .bytes = "abc"};
+
+static int listen_at(const char *text, struct addr *out)
+{
+	socklen_t len = sizeof(*out);
+	assert_int_equal(addr_parse(out, text, 53), 0);
+	addr_set_port(out, 0);
+	int fd = socket(out->sa.sa_family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd >= 0 && (bind(fd, &out->sa, addr_socklen(out)) != 0 || getsockname(fd, &out->sa, &len) != 0)) {
+		close(fd);
+		fd = -1;
+	}
+	return fd;
+}
+
+static void begin_with(unsigned size, uint16_t first, uint16_t last)
+{
+	space = port_space_new();
+	ledger = ledger_new(64);
+	port_set_fill(&set, first, last);
+	port_space_set_usable(space, &set);
+	struct pool_conf conf = {.space = space, .ledger = ledger, .size = size, .ipv4 = true, .ipv6 = true,
+		.user_size = 64};
+	pool = pool_new(&conf);
+	memset(&counters, 0, sizeof(counters));
+	counters_attach(&counters);
+	server4 = listen_at("127.0.0.1", &address4);
+	server6 = listen_at("::1", &address6);
+	assert_true(server4 >= 0);
+}
+
+static int end(void **state)
+{
+	(void)state;
+	counters_attach(NULL);
+	pool_free(pool);
+	assert_int_equal(port_space_lent(space), 0);
+	port_space_free(space);
+	ledger_free(ledger);
+	close(server4);
+	if (server6 >= 0)
+		close(server6);
+	return 0;
+}
+
+static uint16_t port_of(int fd)
+{
+	struct addr addr;
+	socklen_t len = sizeof(addr);
+	assert_int_equal(getsockname(fd, &addr.sa, &len), 0);
+	return addr_port(&addr);
+}
+
+/* How many sockets of this port the kernel lists. */
+static unsigned listed(const char *table, uint16_t port)
+{
+	char line[512], wanted[16];
+	unsigned found = 0;
+	FILE *file = fopen(table, "re");
+	snprintf(wanted, sizeof(wanted), ":%04X ", port);
+	while (file != NULL && fgets(line, sizeof(line), file) != NULL) {
+		line[strcspn(line + strspn(line, " "), " ") + 40] = '\0'; /* the local address stands first */
+		found += strstr(line, wanted) != NULL;
+	}
+	if (file != NULL)
+		fclose(file);
+	return found;
+}
+
+static struct loan *lend(const struct addr *server, enum transport transport)
+{
+	struct loan *loan = NULL;
+	assert_int_equal(pool_lend(pool, server, transport, &tag, &loan), 0);
+	return loan;
+}
+
+static uint64_t counted(enum counter which)
+{
+	return counters_get(&counters, which);
+}
+
+/* A loan has exactly the port drawn, whatever the family, the transport and the way it was had. */
+static void test_exactly_the_port(void **state)
+{
+	(void)state;
+	begin_with(4, 50000, 65535);
+	for (int i = 0; i < 600; i++) {
+		bool v6 = i % 3 == 1 && server6 >= 0, tcp = i % 5 == 0;
+		const struct addr *server = v6 ? &address6 : &address4;
+		struct loan *loan = lend(server, tcp ? TRANSPORT_TCP : TRANSPORT_UDP);
+		uint16_t port = loan->port;
+		assert_int_equal(port_of(loan->fd), port);
+		assert_true(port >= 50000 && port_space_is_lent(space, port));
+		assert_int_equal(loan->moored, !tcp && can_moor && port <= 60999);
+		if (!tcp) {
+			struct addr from;
+			socklen_t len = sizeof(from);
+			char buffer[8];
+			assert_int_equal(send(loan->fd, "hello", 5, 0), 5);
+			assert_int_equal(recvfrom(v6 ? server6 : server4, buffer, 8, 0, &from.sa, &len), 5);
+			assert_int_equal(addr_port(&from), port);
+		}
+		pool_return(pool, loan, LOAN_REPLY);
+		assert_false(port_space_is_lent(space, port));
+	}
+	assert_int_equal(counted(COUNT_LOANS), 600);
+	assert_int_equal(counted(COUNT_LOANS_MOORED) + counted(COUNT_LOANS_FRESH), 600);
+	assert_int_equal(counted(COUNT_LOANS_FAILED), 0);
+}
+
+/* Idle, a socket holds no port, and the kernel knows of none. */
+static void test_idle_hold_nothing(void **state)
+{
+	struct loan *loans[8];
+	uint16_t ports[8];
+	int fds[8];
+	(void)state;
+	if (!can_moor) {
+		print_message("this kernel cannot re-moor: no idle sockets\n");
+		skip();
+	}
+	begin_with(8, 50000, 50999);
+	for (int i = 0; i < 8; i++) {
+		loans[i] = lend(&address4, TRANSPORT_UDP);
+		assert_true(loans[i]->moored);
+		ports[i] = loans[i]->port;
+		fds[i] = loans[i]->fd;
+		assert_int_equal(listed("/proc/self/net/udp", ports[i]), 1);
+	}
+	struct pool_state now;
+	pool_state(pool, &now);
+	assert_true(now.idle == 0 && now.lent == 8 && now.size == 8 && now.grown == 0);
+	for (int i = 0; i < 8; i++)
+		pool_return(pool, loans[i], LOAN_REPLY);
+	for (int i = 0; i < 8; i++) {
+		assert_int_equal(port_of(fds[i]), 0);
+		assert_int_equal(listed("/proc/self/net/udp", ports[i]), 0);
+	}
+	pool_state(pool, &now);
+	assert_true(now.idle == 8 && now.lent == 0);
+}
+
+/* What comes for one loan is never seen by the next on the same socket. */
+static void test_late_datagrams_die(void **state)
+{
+	(void)state;
+	begin_with(1, 50000, 50009);
+	for (int i = 0; i < 50; i++) {
+		struct addr to = {0};
+		char buffer[8];
+		struct loan *loan = lend(&address4, TRANSPORT_UDP);
+		assert_int_equal(addr_parse(&to, "127.0.0.1", loan->port), 0);
+		for (int n = 0; n < 5; n++)
+			assert_int_equal(sendto(server4, "late", 4, 0, &to.sa, addr_socklen(&to)), 4);
+		pool_return(pool, loan, LOAN_TIMEOUT);
+		loan = lend(&address4, TRANSPORT_UDP);
+		assert_true(recv(loan->fd, buffer, 8, MSG_DONTWAIT) < 0 && errno == EAGAIN);
+		pool_return(pool, loan, LOAN_TIMEOUT);
+	}
+}
+
+/* Only the server's own datagrams arrive: the socket is connected. */
+static void test_strangers_are_not_heard(void **state)
+{
+	struct addr stranger_address, to = {0};
+	char buffer[8];
+	(void)state;
+	begin_with(1, 50000, 50009);
+	int stranger = listen_at("127.0.0.1", &stranger_address);
+	struct loan *loan = lend(&address4, TRANSPORT_UDP);
+	assert_int_equal(addr_parse(&to, "127.0.0.1", loan->port), 0);
+	assert_true(sendto(stranger, "forged", 6, 0, &to.sa, addr_socklen(&to)) == 6 || errno == ECONNREFUSED);
+	assert_true(recv(loan->fd, buffer, 8, MSG_DONTWAIT) < 0);
+	assert_int_equal(sendto(server4, "right", 5, 0, &to.sa, addr_socklen(&to)), 5);
+	assert_int_equal(recv(loan->fd, buffer, 8, MSG_DONTWAIT), 5);
+	pool_return(pool, loan, LOAN_REPLY);
+	close(stranger);
+}
+
+/* A port closed by its server (ICMP) leaves no error behind for the next loan. */
+static void test_errors_die_too(void **state)
+{
+	(void)state;
+	begin_with(1, 50000, 50009);
+	close(server4);
+	struct loan *loan = lend(&address4, TRANSPORT_UDP);
+	assert_int_equal(send(loan->fd, "x", 1, 0), 1);
+	pool_return(pool, loan, LOAN_ERROR);
+	server4 = listen_at("127.0.0.1", &address4);
+	loan = lend(&address4, TRANSPORT_UDP);
+	assert_int_equal(send(loan->fd, "x", 1, 0), 1);
+	pool_return(pool, loan, LOAN_REPLY);
+}
+
+/* Above the kernel's range the port cannot be moored to: a fresh socket is bound, and closed afterwards. */
+static void test_outside_the_range(void **state)
+{
+	(void)state;
+	begin_with(2, 65000, 65100);
+	struct loan *loan = lend(&address4, TRANSPORT_UDP);
+	uint16_t port = loan->port;
+	assert_false(loan->moored);
+	assert_int_equal(port_of(loan->fd), port);
+	assert_int_equal(counted(COUNT_LOANS_FRESH), 1);
+	pool_return(pool, loan, LOAN_REPLY);
+	assert_int_equal(listed("/proc/self/net/udp", port), 0);
+}
+
+static int hold(uint16_t port)
+{
+	struct addr addr;
+	assert_int_equal(addr_parse(&addr, "0.0.0.0", port), 0);
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(bind(fd, &addr.sa, addr_socklen(&addr)), 0);
+	return fd;
+}
+
+/* A port of another program is passed over, counted, and not tried again for a while; below and above the range. */
+static void test_taken_by_another(void **state)
+{
+	static const uint16_t firsts[] = {50100, 65100};
+	(void)state;
+	for (size_t f = 0; f < COUNT_OF(firsts); f++) {
+		begin_with(2, firsts[f], (uint16_t)(firsts[f] + 3));
+		int held[3];
+		for (uint16_t i = 0; i < 3; i++)
+			held[i] = hold((uint16_t)(firsts[f] + i));
+		for (int i = 0; i < 20; i++) {
+			struct loan *loan = lend(&address4, TRANSPORT_UDP);
+			assert_int_equal(loan->port, firsts[f] + 3);
+			assert_int_equal(port_of(loan->fd), firsts[f] + 3);
+			pool_return(pool, loan, LOAN_REPLY);
+		}
+		uint64_t taken = counted(COUNT_PORTS_TAKEN);
+		assert_true(taken >= 1 && taken <= 3); /* each at most once in ten seconds */
+		assert_int_equal(counted(COUNT_LOANS), 20);
+		struct loan *last = lend(&address4, TRANSPORT_UDP), *none;
+		assert_int_equal(pool_lend(pool, &address4, TRANSPORT_UDP, &tag, &none), E_NOPORT);
+		assert_int_equal(counted(COUNT_LOANS_FAILED), 1);
+		assert_int_equal(port_space_lent(space), 1);
+		pool_return(pool, last, LOAN_REPLY);
+		for (int i = 0; i < 3; i++)
+			close(held[i]);
+		end(state);
+	}
+	begin_with(0, 50000, 50000);
+}
+
+/* More loans than sockets: it grows, and shrinks again when they come back. */
+static void test_grows(void **state)
+{
+	struct loan *loans[10];
+	struct pool_state now;
+	(void)state;
+	begin_with(2, 50000, 50099);
+	for (int i = 0; i < 10; i++)
+		loans[i] = lend(&address4, TRANSPORT_UDP);
+	pool_state(pool, &now);
+	assert_int_equal(now.lent, 10);
+	assert_int_equal(now.grown, 8);
+	for (int i = 0; i < 10; i++)
+		for (int j = 0; j < i; j++)
+			assert_int_not_equal(loans[i]->port, loans[j]->port);
+	for (int i = 0; i < 10; i++)
+		pool_return(pool, loans[i], LOAN_REPLY);
+	pool_state(pool, &now);
+	assert_int_equal(now.lent, 0);
+	assert_int_equal(now.idle, can_moor ? 2 : 0);
+}
+
+/* The user's bytes: zeroed, aligned, and the slot's own. */
+static void test_user_bytes(void **state)
+{
+	static const uint8_t zeros[64];
+	(void)state;
+	begin_with(1, 50000, 50099);
+	struct loan *loan = lend(&address4, TRANSPORT_UDP);
+	assert_memory_equal(loan->user, zeros, 64);
+	assert_int_equal((uintptr_t)loan->user % 16, 0);
+	memset(loan->user, 0xee, 64);
+	pool_return(pool, loan, LOAN_REPLY);
+}
+
+static void test_ledger_and_state(void **state)
+{
+	struct ledger_entry entry;
+	(void)state;
+	begin_with(1, 50000, 50099);
+	struct loan *loan = lend(&address4, TRANSPORT_UDP);
+	uint16_t port = loan->port;
+	assert_true(pool_find_lent(pool, port, &entry));
+	assert_int_equal(entry.outcome, LOAN_LENT);
+	assert_false(pool_find_lent(pool, (uint16_t)(port + 1), &entry));
+	assert_int_equal(ledger_find(ledger, port, &entry, 1), 0); /* in flight it is a secret */
+	pool_return(pool, loan, LOAN_TIMEOUT);
+	assert_false(pool_find_lent(pool, port, &entry));
+	assert_int_equal(ledger_find(ledger, port, &entry, 1), 1);
+	assert_int_equal(entry.outcome, LOAN_TIMEOUT);
+	assert_true(addr_equal(&entry.server, &address4));
+	assert_true(entry.tag.len == 3 && memcmp(entry.tag.bytes, "abc", 3) == 0);
+}
+
+/* Ended with loans out: everything is closed and given back (ASan and the descriptors say so). */
+static void test_free_with_loans_out(void **state)
+{
+	(void)state;
+	begin_with(3, 50000, 65535);
+	int first = dup(server4);
+	close(first);
+	for (int i = 0; i < 20; i++)
+		lend(i % 2 ? &address4 : (server6 >= 0 ? &address6 : &address4), i % 3 ? TRANSPORT_UDP : TRANSPORT_TCP);
+	assert_int_equal(port_space_lent(space), 20);
+	pool_free(pool);
+	assert_int_equal(port_space_lent(space), 0);
+	int after = dup(server4);
+	assert_true(after <= first); /* the lowest free descriptor is where it was, or below: the pool's own */
+	close(after);
+	struct pool_conf conf = {.space = space, .ledger = ledger};
+	pool = pool_new(&conf);
+}
+
+/* Out of descriptors: told so, nothing lost, and well again afterwards. */
+static void test_no_descriptors(void **state)
+{
+	struct rlimit old, none;
+	struct loan *loan;
+	(void)state;
+	begin_with(2, 65000, 65100); /* fresh sockets only */
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &old), 0);
+	int lowest = dup(server4);
+	close(lowest);
+	none = (struct rlimit){.rlim_cur = (rlim_t)lowest, .rlim_max = old.rlim_max};
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	for (int i = 0; i < 20; i++) {
+		assert_int_equal(pool_lend(pool, &address4, i % 2 ? TRANSPORT_UDP : TRANSPORT_TCP, &tag, &loan), E_NOPORT);
+		assert_int_equal(port_space_lent(space), 0);
+	}
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &old), 0);
+	assert_int_equal(counted(COUNT_PORTS_NOFILES), 20);
+	assert_int_equal(counted(COUNT_LOANS_FAILED), 20);
+	assert_int_equal(counted(COUNT_PORTS_TAKEN), 0); /* the ports are not to blame */
+	pool_return(pool, lend(&address4, TRANSPORT_UDP), LOAN_REPLY);
+	pool_return(pool, lend(&address4, TRANSPORT_TCP), LOAN_REPLY);
+}
+
+/* A family's idle socket is opened in place of the other's even then; without room for it, that is told. */
+static void test_no_descriptors_for_the_other_family(void **state)
+{
+	struct rlimit old, none;
+	struct loan *held[2], *loan;
+	(void)state;
+	if (!can_moor) {
+		print_message("this kernel cannot re-moor: no idle sockets\n");
+		skip();
+	}
+	begin_with(2, 50000, 50099);
+	if (server6 < 0)
+		skip();
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &old), 0);
+	int lowest = dup(server4);
+	close(lowest);
+	none = (struct rlimit){.rlim_cur = (rlim_t)lowest, .rlim_max = old.rlim_max};
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	held[0] = lend(&address6, TRANSPORT_UDP);
+	held[1] = lend(&address6, TRANSPORT_UDP);
+	assert_int_equal(pool_lend(pool, &address6, TRANSPORT_UDP, &tag, &loan), E_NOPORT);
+	pool_return(pool, held[0], LOAN_REPLY);
+	pool_return(pool, held[1], LOAN_REPLY);
+	loan = lend(&address4, TRANSPORT_UDP);
+	assert_int_equal(port_of(loan->fd), loan->port);
+	pool_return(pool, loan, LOAN_REPLY);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &old), 0);
+}
+
+static void test_no_route(void **state)
+{
+	struct addr far;
+	struct loan *loan;
+	(void)state;
+	begin_with(2, 50000, 65535);
+	assert_int_equal(addr_parse(&far, "198.51.100.1", 53), 0);
+	for (int i = 0; i < 10; i++) {
+		int ret = pool_lend(pool, &far, TRANSPORT_UDP, &tag, &loan);
+		if (ret == 0) { /* not alone in a namespace: there is a route */
+			pool_return(pool, loan, LOAN_CANCELED);
+			skip();
+		}
+		assert_int_equal(ret, E_UNREACH);
+		assert_int_equal(port_space_lent(space), 0);
+	}
+	assert_int_equal(counted(COUNT_PORTS_TAKEN), 0);
+	pool_return(pool, lend(&address4, TRANSPORT_UDP), LOAN_REPLY);
+}
+
+/* A namespace of our own: nobody else's ports disturb, and there is no route but loopback. */
+static void enter_namespace(void)
+{
+	struct ifreq lo = {.ifr_name = "lo", .ifr_flags = IFF_UP | IFF_RUNNING};
+	if (unshare(CLONE_NEWNET) != 0 && unshare(CLONE_NEWUSER | CLONE_NEWNET) != 0) {
+		print_message("no network namespace (%s): on this machine's loopback\n", strerror(errno));
+		return;
+	}
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd < 0 || ioctl(fd, SIOCSIFFLAGS, &lo) != 0)
+		print_message("loopback cannot be brought up: %s\n", strerror(errno));
+	close(fd);
+}
+
+#define TEST(name) cmocka_unit_test_teardown(name, end)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_exactly_the_port),
+		TEST(test_idle_hold_nothing),
+		TEST(test_late_datagrams_die),
+		TEST(test_strangers_are_not_heard),
+		TEST(test_errors_die_too),
+		TEST(test_outside_the_range),
+		TEST(test_taken_by_another),
+		TEST(test_grows),
+		TEST(test_user_bytes),
+		TEST(test_ledger_and_state),
+		TEST(test_free_with_loans_out),
+		TEST(test_no_descriptors),
+		TEST(test_no_descriptors_for_the_other_family),
+		TEST(test_no_route),
+	};
+	enter_namespace();
+	log_init(LOG_LEVEL_ERROR);
+	can_moor = kernel_can_moor();
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
