@@ -88,13 +88,11 @@ static void on_signal(struct watch *watch, uint32_t events)
 	struct signals *signals = container_of(watch, struct signals, watch);
 	struct signalfd_siginfo info;
 	while (read(watch->fd, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
-		char why[600];
 		if (info.ssi_signo != SIGHUP) {
 			loop_stop(&signals->server->loop);
 			return;
 		}
-		if (server_reload(signals->server, why, sizeof(why)) != 0)
-			log_error("not reloaded, going on as before: %s", why);
+		server_reload_soon(signals->server);
 	}
 }
 

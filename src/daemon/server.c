@@ -164,9 +164,12 @@ static void on_visit(struct tour *tour, struct worker *worker)
 static void on_done(struct tour *tour)
 {
 	struct reload *reload = container_of(tour, struct reload, tour);
-	tour->server->reloading = false;
+	struct server *server = tour->server;
+	server->reloading = false;
 	log_notice("configuration reloaded");
 	free(reload);
+	if (server->reload_again)
+		server_reload_soon(server);
 }
 
 static bool same_listen(const struct config *a, const struct config *b)
@@ -228,6 +231,14 @@ int server_reload(struct server *server, char *why, size_t size)
 	reload->tour.done = on_done;
 	tour_begin(&reload->tour, server);
 	return 0;
+}
+
+void server_reload_soon(struct server *server)
+{
+	char why[600];
+	server->reload_again = server->reloading;
+	if (!server->reloading && server_reload(server, why, sizeof(why)) != 0)
+		log_error("not reloaded, going on as before: %s", why);
 }
 
 /* --- end --- */

@@ -60,6 +60,7 @@ struct server {
 	struct control *control;
 	uint64_t started_us; /* monotonic */
 	_Atomic bool reloading;
+	bool reload_again; /* asked for by SIGHUP while one was under way */
 };
 
 int server_init(struct server *server, struct config *config, const char *config_path, char *why, size_t size);
@@ -68,6 +69,8 @@ void server_stop(struct server *server);
 /* Reads the configuration again and gives it to the workers. 0, or an error with one line in `why`; then nothing has
  * changed. */
 int server_reload(struct server *server, char *why, size_t size);
+/* The same for SIGHUP, which hears no error: it is logged, and what comes during a reload follows it. */
+void server_reload_soon(struct server *server);
 
 /* The usable ports of a configuration on this machine, to be freed; what took ports away is logged with `tell`. */
 struct port_set *server_usable_ports(const struct config *config, bool tell);
