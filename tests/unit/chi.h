@@ -2,8 +2,8 @@
  *
  *	assert_true(chi_square_p(count, ports) > CHI_P_MIN);
  *
- * CHI_P_MIN lets one run of ten thousand fail; both tails are looked at, since draws that are too even (a shuffled list)
- * are no better than uneven ones. */
+ * CHI_P_MIN lets one run of ten thousand fail; both tails are looked at, since draws that are too even (a shuffled
+ *list) are no better than uneven ones. */
 #pragma once
 
 #include <stddef.h>

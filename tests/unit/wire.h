@@ -46,8 +46,8 @@ static inline void wire_name(struct wire *w, const char *text)
 	w->bytes[w->len++] = 0;
 }
 
-static inline void wire_begin(struct wire *w, unsigned id, unsigned flags, unsigned qd, unsigned an, unsigned ns,
-	unsigned ar)
+static inline void wire_begin(
+	struct wire *w, unsigned id, unsigned flags, unsigned qd, unsigned an, unsigned ns, unsigned ar)
 {
 	w->len = 0;
 	wire_u16(w, id);

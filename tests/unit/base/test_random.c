@@ -75,7 +75,8 @@ static void test_bytes_are_wiped(void **state)
 	(void)state;
 	for (size_t len = 1; len < 40; len++) {
 		random_bytes(out, len);
-		assert_memory_equal(pool + pool_left, zeros, POOL_BYTES - pool_left < len ? POOL_BYTES - pool_left : len);
+		assert_memory_equal(
+			pool + pool_left, zeros, POOL_BYTES - pool_left < len ? POOL_BYTES - pool_left : len);
 		for (size_t at = pool_left; at < POOL_BYTES; at++)
 			assert_int_equal(pool[at], 0);
 	}

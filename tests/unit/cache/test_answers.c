@@ -330,7 +330,8 @@ static void test_key(void **state)
 		assert_int_equal(find(&other, NOW) != NULL, cases[i].same);
 		/* The resolver makes the same key from its own question. */
 		struct answer_key of_query, made;
-		struct question q = {.name = set_name(&arena, cases[i].name), .type = (uint16_t)cases[i].type, .rclass = 1};
+		struct question q = {
+			.name = set_name(&arena, cases[i].name), .type = (uint16_t)cases[i].type, .rclass = 1};
 		answer_key_of(&of_query, &other);
 		answer_key_make(&made, &q, cases[i].opt_flags != 0, (cases[i].flags & CD) != 0);
 		assert_true(made.hash == of_query.hash && made.len == of_query.len);

@@ -32,7 +32,8 @@ static int end(void **state)
 	return 0;
 }
 
-static void put(const char *name, uint16_t type, enum cache_kind kind, enum rank rank, uint32_t ttl_s, const char *bytes)
+static void put(
+	const char *name, uint16_t type, enum cache_kind kind, enum rank rank, uint32_t ttl_s, const char *bytes)
 {
 	const struct rrset *set = set_a(&arena, name, ttl_s, bytes);
 	rrcache_put(cache, set->owner, type, kind, rank, ttl_s, &set, 1);

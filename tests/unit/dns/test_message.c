@@ -76,10 +76,9 @@ static void good_reply(void)
 		knot_rrset_t rr;
 		if (i == 0 || records[i].section != records[i - 1].section)
 			knot_pkt_begin(pkt, records[i].section);
-		knot_rrset_init(&rr, knot_dname_copy(name_of(records[i].owner), &mm), records[i].type, 1,
-			records[i].ttl_s);
-		assert_int_equal(
-			knot_rrset_add_rdata(&rr, (const uint8_t *)records[i].rdata, records[i].len, &mm), 0);
+		knot_rrset_init(
+			&rr, knot_dname_copy(name_of(records[i].owner), &mm), records[i].type, 1, records[i].ttl_s);
+		assert_int_equal(knot_rrset_add_rdata(&rr, (const uint8_t *)records[i].rdata, records[i].len, &mm), 0);
 		assert_int_equal(knot_pkt_put(pkt, KNOT_COMPR_HINT_NONE, &rr, 0), 0);
 	}
 	w.len = 0;
@@ -159,8 +158,8 @@ static void test_hostile(void **state)
 		int ret;
 	} cases[] = {
 #define CASE(what, qd, an, ns, ar, body, ret) {what, {qd, an, ns, ar}, body, sizeof(body) - 1, ret}
-#define Q "\1a\0\0\1\0\1"
-#define A "\xc0\x0c\0\1\0\1\0\0\0\1\0\4\1\2\3\4"
+#define Q                                     "\1a\0\0\1\0\1"
+#define A                                     "\xc0\x0c\0\1\0\1\0\0\0\1\0\4\1\2\3\4"
 		CASE("good", 1, 1, 0, 0, Q A, 0),
 		CASE("no question", 0, 0, 0, 0, "", 0),
 		CASE("two questions", 2, 0, 0, 0, Q Q, E_MALFORMED),
@@ -173,11 +172,14 @@ static void test_hostile(void **state)
 		CASE("owners point at each other", 1, 2, 0, 0,
 			Q "\xc0\x23\0\1\0\1\0\0\0\1\0\4\1\2\3\4\xc0\x13\0\1\0\1\0\0\0\1\0\4\1\2\3\4", E_MALFORMED),
 		CASE("owner points forward", 1, 1, 0, 0, Q "\xc0\x1f\0\1\0\1\0\0\0\1\0\4\1b\0\4", E_MALFORMED),
-		CASE("owner points out of the message", 1, 1, 0, 0, Q "\xff\xff\0\1\0\1\0\0\0\1\0\4\1\2\3\4", E_MALFORMED),
-		CASE("label and a loop behind it", 1, 1, 0, 0, Q "\1b\xc0\x13\0\1\0\1\0\0\0\1\0\4\1\2\3\4", E_MALFORMED),
+		CASE("owner points out of the message", 1, 1, 0, 0, Q "\xff\xff\0\1\0\1\0\0\0\1\0\4\1\2\3\4",
+			E_MALFORMED),
+		CASE("label and a loop behind it", 1, 1, 0, 0, Q "\1b\xc0\x13\0\1\0\1\0\0\0\1\0\4\1\2\3\4",
+			E_MALFORMED),
 		CASE("loop in the rdata of a CNAME", 1, 1, 0, 0, Q "\xc0\x0c\0\5\0\1\0\0\0\1\0\2\xc0\x1f", E_MALFORMED),
 		CASE("pointer in the question", 1, 0, 0, 0, "\xc0\x0c\0\1\0\1", E_MALFORMED),
-		CASE("rdata longer than the message", 1, 1, 0, 0, Q "\xc0\x0c\0\1\0\1\0\0\0\1\0\5\1\2\3\4", E_MALFORMED),
+		CASE("rdata longer than the message", 1, 1, 0, 0, Q "\xc0\x0c\0\1\0\1\0\0\0\1\0\5\1\2\3\4",
+			E_MALFORMED),
 		CASE("rdata of 65535 bytes", 1, 1, 0, 0, Q "\xc0\x0c\0\1\0\1\0\0\0\1\xff\xff\1\2\3\4", E_MALFORMED),
 		CASE("two OPTs", 1, 0, 0, 2, Q "\0\0\x29\4\xd0\0\0\0\0\0\0\0\0\x29\4\xd0\0\0\0\0\0\0", E_MALFORMED),
 		CASE("OPT among the answers", 1, 1, 0, 0, Q "\0\0\x29\4\xd0\0\0\0\0\0\0", E_MALFORMED),
@@ -401,8 +403,7 @@ static void test_match(void **state)
 		free(exact);
 	}
 	assert_int_equal(message_match(w.bytes, w.len, 0x1234, (const uint8_t *)"\3WwW", 1, 1), MATCH_NO);
-	assert_int_equal(
-		message_match(w.bytes, w.len, 0x1234, (const uint8_t *)"\3WwW\7example\3org", 1, 1), MATCH_NO);
+	assert_int_equal(message_match(w.bytes, w.len, 0x1234, (const uint8_t *)"\3WwW\7example\3org", 1, 1), MATCH_NO);
 }
 
 static void test_write_question(void **state)

@@ -35,8 +35,7 @@ static void test_good(void **state)
 		bool rd, ad, cd, edns, dnssec_ok;
 		unsigned udp_size;
 	} cases[] = {
-		{0, 0, 0, false, false, false, false, false, 512},
-		{RD, 0, 0, true, false, false, false, false, 512},
+		{0, 0, 0, false, false, false, false, false, 512}, {RD, 0, 0, true, false, false, false, false, 512},
 		{RD | AD, 1232, 0, true, true, false, true, false, 1232},
 		{RD | CD, 4096, DO, true, false, true, true, true, 4096},
 		{RD, 1, DO, true, false, false, true, true, 512},
@@ -82,8 +81,8 @@ static void test_truncated(void **state)
 }
 
 #define HEAD(flags, qd, an, ns, ar) "\x12\x34" flags "\0" qd "\0" an "\0" ns "\0" ar
-#define Q    "\1a\0\0\1\0\1"
-#define OPT_ "\0\0\x29\x04\xd0\0\0\0\0\0\0"
+#define Q                           "\1a\0\0\1\0\1"
+#define OPT_                        "\0\0\x29\x04\xd0\0\0\0\0\0\0"
 
 static void test_hostile(void **state)
 {
@@ -97,10 +96,11 @@ static void test_hostile(void **state)
 		CASE(HEAD("\1\0", "\1", "\0", "\0", "\0") Q, QUERY_OK, 19),
 		CASE(HEAD("\1\0", "\1", "\0", "\0", "\1") Q OPT_, QUERY_OK, 19),
 		/* the header */
-		CASE(HEAD("\x81\0", "\1", "\0", "\0", "\0") Q, QUERY_DROP, 0), /* QR: never answered, or two resolvers talk */
+		CASE(HEAD("\x81\0", "\1", "\0", "\0", "\0") Q, QUERY_DROP,
+			0), /* QR: never answered, or two resolvers talk */
 		CASE(HEAD("\x80\0", "\0", "\0", "\0", "\0"), QUERY_DROP, 0),
-		CASE(HEAD("\x88\0", "\1", "\0", "\0", "\0") Q, QUERY_DROP, 0), /* whatever the opcode */
-		CASE(HEAD("\3\0", "\1", "\0", "\0", "\0") Q, QUERY_FORMERR, 0), /* TC */
+		CASE(HEAD("\x88\0", "\1", "\0", "\0", "\0") Q, QUERY_DROP, 0),   /* whatever the opcode */
+		CASE(HEAD("\3\0", "\1", "\0", "\0", "\0") Q, QUERY_FORMERR, 0),  /* TC */
 		CASE(HEAD("\x09\0", "\1", "\0", "\0", "\0") Q, QUERY_NOTIMP, 0), /* IQUERY */
 		CASE(HEAD("\x11\0", "\1", "\0", "\0", "\0") Q, QUERY_NOTIMP, 0), /* STATUS */
 		CASE(HEAD("\x21\0", "\1", "\0", "\0", "\0") Q, QUERY_NOTIMP, 0), /* NOTIFY */
@@ -116,18 +116,22 @@ static void test_hostile(void **state)
 		CASE("\x12\x34\1\0\0\1\0\0\xff\xff\0\0" Q, QUERY_FORMERR, 19),
 		CASE("\x12\x34\1\0\0\1\0\0\0\0\xff\xff" Q OPT_, QUERY_FORMERR, 19),
 		/* the question */
-		CASE(HEAD("\1\0", "\1", "\0", "\0", "\0") "\xc0\x0c\0\1\0\1", QUERY_FORMERR, 0), /* a pointer to itself */
+		CASE(HEAD("\1\0", "\1", "\0", "\0", "\0") "\xc0\x0c\0\1\0\1", QUERY_FORMERR,
+			0), /* a pointer to itself */
 		CASE(HEAD("\1\0", "\1", "\0", "\0", "\0") "\xc0\0\0\1\0\1", QUERY_FORMERR, 0),
 		CASE(HEAD("\1\0", "\1", "\0", "\0", "\0") "\1a\xc0\x0c\0\1\0\1", QUERY_FORMERR, 0),
-		CASE(HEAD("\1\0", "\1", "\0", "\0", "\0") "\x41" "a\0\0\1\0\1", QUERY_FORMERR, 0), /* RFC 2673 labels */
-		CASE(HEAD("\1\0", "\1", "\0", "\0", "\0") "\0\0\1\0\1", QUERY_OK, 17), /* the root */
-		CASE(HEAD("\1\0", "\1", "\0", "\0", "\0") "\1a\0\0\0\0\1", QUERY_FORMERR, 19), /* type 0 */
+		CASE(HEAD("\1\0", "\1", "\0", "\0", "\0") "\x41"
+							  "a\0\0\1\0\1",
+			QUERY_FORMERR, 0),                                                       /* RFC 2673 labels */
+		CASE(HEAD("\1\0", "\1", "\0", "\0", "\0") "\0\0\1\0\1", QUERY_OK, 17),           /* the root */
+		CASE(HEAD("\1\0", "\1", "\0", "\0", "\0") "\1a\0\0\0\0\1", QUERY_FORMERR, 19),   /* type 0 */
 		CASE(HEAD("\1\0", "\1", "\0", "\0", "\0") "\1a\0\0\x29\0\1", QUERY_FORMERR, 19), /* OPT */
 		CASE(HEAD("\1\0", "\1", "\0", "\0", "\0") "\1a\0\0\xf9\0\1", QUERY_FORMERR, 19), /* TKEY */
 		CASE(HEAD("\1\0", "\1", "\0", "\0", "\0") "\1a\0\0\xfa\0\1", QUERY_FORMERR, 19), /* TSIG */
-		CASE(HEAD("\1\0", "\1", "\0", "\0", "\0") "\1a\0\0\xff\0\1", QUERY_OK, 19), /* ANY */
+		CASE(HEAD("\1\0", "\1", "\0", "\0", "\0") "\1a\0\0\xff\0\1", QUERY_OK, 19),      /* ANY */
 		CASE(HEAD("\1\0", "\1", "\0", "\0", "\0") "\1a\0\xff\xff\0\1", QUERY_OK, 19),
-		CASE(HEAD("\1\0", "\1", "\0", "\0", "\0") "\1a\0\0\1\0\3", QUERY_OK, 19), /* CH: the house decides later */
+		CASE(HEAD("\1\0", "\1", "\0", "\0", "\0") "\1a\0\0\1\0\3", QUERY_OK,
+			19), /* CH: the house decides later */
 		CASE(HEAD("\1\0", "\1", "\0", "\0", "\0") "\1a\0\0\1\0\0", QUERY_FORMERR, 19), /* class 0 */
 		/* the OPT */
 		CASE(HEAD("\1\0", "\1", "\0", "\0", "\2") Q OPT_ OPT_, QUERY_FORMERR, 19),
@@ -142,7 +146,8 @@ static void test_hostile(void **state)
 		/* other records are walked over */
 		CASE(HEAD("\1\0", "\1", "\0", "\0", "\2") Q "\1b\0\0\1\0\1\0\0\0\0\0\4\1\2\3\4" OPT_, QUERY_OK, 19),
 		CASE(HEAD("\1\0", "\1", "\1", "\1", "\1") Q "\xc0\x0c\0\1\0\1\0\0\0\0\0\0"
-							   "\xc0\x0c\0\1\0\1\0\0\0\0\0\0" OPT_, QUERY_OK, 19),
+							    "\xc0\x0c\0\1\0\1\0\0\0\0\0\0" OPT_,
+			QUERY_OK, 19),
 		CASE(HEAD("\1\0", "\1", "\0", "\0", "\1") Q "\x80\0\1\0\1\0\0\0\0\0\0", QUERY_FORMERR, 19),
 		CASE(HEAD("\1\0", "\1", "\0", "\0", "\1") Q "\xc0", QUERY_FORMERR, 19),
 #undef CASE

@@ -147,15 +147,18 @@ static void test_rdata_text(void **state)
 	};
 	(void)state;
 	for (size_t i = 0; i < COUNT_OF(cases); i++)
-		assert_string_equal(
-			rrset_rdata_text(&arena, set_of(cases[i].type, 1, cases[i].rdata, cases[i].len), 0), cases[i].text);
+		assert_string_equal(rrset_rdata_text(&arena, set_of(cases[i].type, 1, cases[i].rdata, cases[i].len), 0),
+			cases[i].text);
 	/* Rdata that is no such thing: words, no crash. */
 	for (uint16_t type = 1; type < 300; type++)
 		for (uint16_t len = 0; len < 40; len += 13)
 			assert_non_null(rrset_rdata_text(&arena,
-				set_of(type, 1, "\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff"
-						"\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff"
-						"\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff", len), 0));
+				set_of(type, 1,
+					"\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff"
+					"\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff"
+					"\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff",
+					len),
+				0));
 }
 
 int main(void)

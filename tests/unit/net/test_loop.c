@@ -216,7 +216,8 @@ static void test_unwatch_in_callback(void **state)
 		for (int i = 0; i < 8; i++) {
 			int fds[2];
 			assert_int_equal(pipe2(fds, O_NONBLOCK | O_CLOEXEC), 0);
-			watches[i] = (struct watch){.fd = fds[0], .on_ready = closing ? on_close_others : on_unwatch_others};
+			watches[i] =
+				(struct watch){.fd = fds[0], .on_ready = closing ? on_close_others : on_unwatch_others};
 			ends[i] = fds[1];
 			assert_int_equal(loop_watch(&loop, &watches[i], EPOLLIN), 0);
 			assert_int_equal(write(fds[1], "x", 1), 1);

@@ -49,8 +49,7 @@ static void on_closed(struct stream *s)
 	memset(s, 0xee, sizeof(*s)); /* the owner frees it here: nobody may look at it again */
 }
 
-static const struct stream_ops ops = {
-	.on_data = on_data, .on_closed = on_closed, .in_max = IN_MAX, .out_max = OUT_MAX};
+static const struct stream_ops ops = {.on_data = on_data, .on_closed = on_closed, .in_max = IN_MAX, .out_max = OUT_MAX};
 
 static void on_stop(struct timer *timer)
 {

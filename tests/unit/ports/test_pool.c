@@ -47,8 +47,8 @@ static void begin_with(unsigned size, uint16_t first, uint16_t last)
 	ledger = ledger_new(64);
 	port_set_fill(&set, first, last);
 	port_space_set_usable(space, &set);
-	struct pool_conf conf = {.space = space, .ledger = ledger, .size = size, .ipv4 = true, .ipv6 = true,
-		.user_size = 64};
+	struct pool_conf conf = {
+		.space = space, .ledger = ledger, .size = size, .ipv4 = true, .ipv6 = true, .user_size = 64};
 	pool = pool_new(&conf);
 	memset(&counters, 0, sizeof(counters));
 	counters_attach(&counters);
@@ -360,7 +360,8 @@ static void test_no_descriptors(void **state)
 	none = (struct rlimit){.rlim_cur = (rlim_t)lowest, .rlim_max = old.rlim_max};
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
 	for (int i = 0; i < 20; i++) {
-		assert_int_equal(pool_lend(pool, &address4, i % 2 ? TRANSPORT_UDP : TRANSPORT_TCP, &tag, &loan), E_NOPORT);
+		assert_int_equal(
+			pool_lend(pool, &address4, i % 2 ? TRANSPORT_UDP : TRANSPORT_TCP, &tag, &loan), E_NOPORT);
 		assert_int_equal(port_space_lent(space), 0);
 	}
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &old), 0);

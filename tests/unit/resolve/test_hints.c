@@ -48,7 +48,8 @@ static void test_file(void **state)
 		const char *line; /* in the complaint, behind the path */
 	} cases[] = {
 		{". 3600000 NS A.Root-Servers.Net.\nA.Root-Servers.Net. 3600000 A 198.41.0.4\n"
-		 "A.Root-Servers.Net. 3600000 AAAA 2001:503:ba3e::2:30\n", 0, 2, NULL},
+		 "A.Root-Servers.Net. 3600000 AAAA 2001:503:ba3e::2:30\n",
+			0, 2, NULL},
 		{"; only a comment\nns. A 192.0.2.1\n", 0, 1, NULL},
 		{". NS ns.\n", E_MALFORMED, 0, ": holds no address"},
 		{"", E_MALFORMED, 0, ": holds no address"},

@@ -1,4 +1,5 @@
-/* Each kind of reply that servers give, well and ill behaved, to the question www.example.org A asked of example.org. */
+/* Each kind of reply that servers give, well and ill behaved, to the question www.example.org A asked of example.org.
+ */
 #include "unit/unit.h"
 
 #include "resolve/reply.h"
@@ -15,10 +16,22 @@ struct record {
 	size_t len;
 };
 
-#define A(section, owner)           {section, owner, KNOT_RRTYPE_A, "\300\0\2\1", 4}
-#define CNAME(owner, target)        {'a', owner, KNOT_RRTYPE_CNAME, target, sizeof(target)}
-#define NS(owner)                   {'u', owner, KNOT_RRTYPE_NS, "\2ns", 4}
-#define SOA(owner)                  {'u', owner, KNOT_RRTYPE_SOA, "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 22}
+#define A(section, owner)                                                                                              \
+	{                                                                                                              \
+		section, owner, KNOT_RRTYPE_A, "\300\0\2\1", 4                                                         \
+	}
+#define CNAME(owner, target)                                                                                           \
+	{                                                                                                              \
+		'a', owner, KNOT_RRTYPE_CNAME, target, sizeof(target)                                                  \
+	}
+#define NS(owner)                                                                                                      \
+	{                                                                                                              \
+		'u', owner, KNOT_RRTYPE_NS, "\2ns", 4                                                                  \
+	}
+#define SOA(owner)                                                                                                     \
+	{                                                                                                              \
+		'u', owner, KNOT_RRTYPE_SOA, "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 22                        \
+	}
 #define WWW "www.example.org"
 
 static const struct {
@@ -43,7 +56,8 @@ static const struct {
 	{"an answer in another case", AA, true, 1, {A('a', "WWW.Example.ORG")}, REPLY_ANSWER, REPLY_ANSWER},
 	{"an answer without AA", 0, true, 1, {A('a', WWW)}, REPLY_ANSWER, REPLY_ANSWER},
 	{"an answer and NS", AA, true, 1, {A('a', WWW), NS("example.org")}, REPLY_ANSWER, REPLY_ANSWER},
-	{"an answer and an alias at one name", AA, true, 1, {CNAME(WWW, "\1b"), A('a', WWW)}, REPLY_ANSWER, REPLY_ANSWER},
+	{"an answer and an alias at one name", AA, true, 1, {CNAME(WWW, "\1b"), A('a', WWW)}, REPLY_ANSWER,
+		REPLY_ANSWER},
 	{"an answer to ANY", AA, true, 255, {{'a', WWW, 16, "\1x", 2}}, REPLY_ANSWER, REPLY_ANSWER},
 	{"another name's answer", AA, true, 1, {A('a', "ww.example.org")}, REPLY_NODATA, REPLY_NODATA},
 	{"another type's answer", AA, true, 28, {A('a', WWW)}, REPLY_NODATA, REPLY_NODATA},
@@ -51,7 +65,8 @@ static const struct {
 	/* aliases */
 	{"an alias", AA, true, 1, {CNAME(WWW, "\1b")}, REPLY_ALIAS, REPLY_ALIAS},
 	{"an alias and its answer", AA, true, 1, {CNAME(WWW, "\1b"), A('a', "b")}, REPLY_ALIAS, REPLY_ALIAS},
-	{"an alias to nothing, NXDOMAIN", AA | 3, true, 1, {CNAME(WWW, "\1b"), SOA("example.org")}, REPLY_ALIAS, REPLY_ALIAS},
+	{"an alias to nothing, NXDOMAIN", AA | 3, true, 1, {CNAME(WWW, "\1b"), SOA("example.org")}, REPLY_ALIAS,
+		REPLY_ALIAS},
 	{"the alias asked for", AA, true, 5, {CNAME(WWW, "\1b")}, REPLY_ANSWER, REPLY_ANSWER},
 	{"two aliases at one name", AA, true, 1, {CNAME(WWW, "\1b"), CNAME(WWW, "\1c")}, REPLY_NODATA, REPLY_NODATA},
 	{"another name's alias", AA, true, 1, {CNAME("b.example.org", "\1b")}, REPLY_NODATA, REPLY_NODATA},

@@ -44,7 +44,8 @@ static void test_none_and_long(void **state)
 	assert_int_equal(strlen(event->text), 399);
 	for (int a = 0; a < STORY_KINDS; a++)
 		for (int b = 0; b < a; b++)
-			assert_string_not_equal(story_kind_text((enum story_kind)a), story_kind_text((enum story_kind)b));
+			assert_string_not_equal(
+				story_kind_text((enum story_kind)a), story_kind_text((enum story_kind)b));
 	arena_deinit(&arena);
 }
 
