@@ -106,14 +106,16 @@ def _on_early_end(number, _frame):
 
 
 def _mount_private(directory):
-    """DIR/run belongs to this run alone, and /proc shows the processes of this lab and no others. In a chroot both
-    are left as they are, as what is mounted there could show up outside and stay; so runs on one DIR take turns."""
-    if not _root_is_mounted():
+    """DIR/run belongs to this run alone, and /proc shows the processes of this lab and no others."""
+    if _root_is_mounted():
+        _mount("-t", "tmpfs", "tmpfs", str(directory / "run"))
+    else:
+        # In a chroot a new mount could show up outside and stay: so runs on one DIR take turns instead.
         turn = os.open(directory / "run", os.O_RDONLY | os.O_CLOEXEC)
         fcntl.flock(turn, fcntl.LOCK_EX)  # until this process ends
-        return
-    _mount("-t", "tmpfs", "tmpfs", str(directory / "run"))
     try:
+        if not _root_is_mounted():
+            _mount("--make-private", "/proc")  # what comes on top of it stays in here
         _mount("-t", "proc", "proc", "/proc")
     except StartError as error:
         # Some containers forbid it. Then /proc speaks of the outer world, which few commands mind.
