@@ -10,6 +10,7 @@
 #include "base/counters.h"
 #include "base/error.h"
 #include "base/limits.h"
+#include "base/log.h"
 #include "net/fiber.h"
 #include "net/tcp.h"
 #include "resolve/match.h"
@@ -113,11 +114,15 @@ static int send_question(struct attempt *at)
 static int receive(struct attempt *at)
 {
 	static _Thread_local uint8_t buffer[RECEIVE_MAX];
-	ssize_t got = recv(at->loan->fd, buffer, sizeof(buffer), MSG_DONTWAIT | MSG_TRUNC);
+	bool fragmented;
+	ssize_t got = loan_receive(at->loan, buffer, sizeof(buffer), &fragmented);
 	if (got < 0)
 		return errno == EAGAIN || errno == EINTR ? E_NOENT : error_of_errno(errno);
-	if ((size_t)got > sizeof(buffer))
-		return E_MISMATCH; /* four times what was offered */
+	/* Of what came in fragments one may be forged; and nobody was offered room for as much as that. */
+	if (fragmented || (size_t)got > sizeof(buffer)) {
+		counters_add(COUNT_UPSTREAM_FRAGMENTED, fragmented);
+		return E_MISMATCH;
+	}
 	at->wire = arena_copy(&at->rq->arena, buffer, (size_t)got);
 	at->len = (size_t)got;
 	int ret = match_accept(&at->match, TRANSPORT_UDP, at->wire, at->len, at->reply);
@@ -275,18 +280,41 @@ static int try_await(struct attempt *at, enum transport transport)
 	return ret;
 }
 
+/* Somebody guessed at the port, or a middlebox meddled. Several times within a minute: the server is asked over TCP
+ * only for a while, and the operator is told once. */
+static void note_mismatch(struct attempt *at)
+{
+	char server[ADDR_TEXT];
+	if (facts_note_mismatch(at->rq->resolver->conf.facts, at->ex->server))
+		log_warning("forged or broken replies in the name of %s: asking it over TCP for %d s",
+			addr_text(at->ex->server, server), LIMIT_TCP_ONLY_S);
+}
+
+static int over_tcp_await(struct attempt *at, const char *why)
+{
+	story_add(at->rq->story, STORY_TCP, clock_mono_us(), "%s: asking over TCP", why);
+	return try_await(at, TRANSPORT_TCP);
+}
+
+/* A forged datagram must not decide anything: not the answer, and not that the server is left out. So where TCP cannot
+ * be had either, E_MISMATCH says that the address may be asked again. */
 static int send_and_receive_await(struct attempt *at)
 {
+	if (clock_mono_us() < at->ex->facts->tcp_only_until_us) {
+		int ret = over_tcp_await(at, "forged replies were seen lately");
+		if (ret == 0 || ret == E_BUDGET || ret == E_CANCELED)
+			return ret;
+	}
 	int ret = try_await(at, TRANSPORT_UDP);
-	bool truncated = ret == 0 && at->reply->tc;
-	if (ret != E_MISMATCH && !truncated)
+	if (ret == E_MISMATCH) {
+		note_mismatch(at);
+		ret = over_tcp_await(at, "a datagram that did not match, it may be forged");
+		return ret == 0 || ret == E_BUDGET || ret == E_CANCELED ? ret : E_MISMATCH;
+	}
+	if (ret != 0 || !at->reply->tc)
 		return ret;
-	if (truncated)
-		counters_add(COUNT_UPSTREAM_TRUNCATED, 1);
-	story_add(at->rq->story, STORY_TCP, clock_mono_us(), "%s",
-		truncated ? "the reply was truncated: asking again over TCP"
-			  : "a datagram that did not match: it may be forged, asking again over TCP");
-	return try_await(at, TRANSPORT_TCP);
+	counters_add(COUNT_UPSTREAM_TRUNCATED, 1);
+	return over_tcp_await(at, "the reply was truncated");
 }
 
 /* Somebody else's reply: matched by them, read again into our arena. */

@@ -120,7 +120,7 @@ static void note_failure(struct request *rq, struct cut_address *address, int re
 		note_no_route(rq, &address->addr);
 	if (ret == E_TIMEOUT)
 		facts_note_silence(rq->resolver->conf.facts, &address->addr);
-	else
+	else if (ret != E_MISMATCH)
 		address->dropped = true;
 }
 
