@@ -34,6 +34,8 @@
 	X(UPSTREAM_TIMEOUTS, "upstream.timeouts", "questions that got no reply in time")                               \
 	X(UPSTREAM_ERRORS, "upstream.errors", "questions that failed: refused, no route, closed")                      \
 	X(UPSTREAM_MISMATCHED, "upstream.mismatched", "datagrams on a lent port that did not match its question")      \
+	X(UPSTREAM_FRAGMENTED, "upstream.fragmented",                                                                  \
+		"replies that came in IP fragments: not trusted, asked over TCP")                                      \
 	X(UPSTREAM_MALFORMED, "upstream.malformed", "replies that matched but could not be read")                      \
 	X(UPSTREAM_TRUNCATED, "upstream.truncated", "replies with TC, asked again over TCP")                           \
 	X(UPSTREAM_SCRUBBED, "upstream.scrubbed", "records of replies thrown away")                                    \

@@ -47,6 +47,11 @@
 #define LIMIT_FIBER_STACK        (128u << 10) /* libknot's reader of one record has a buffer of 64 KiB on the stack */
 #define LIMIT_FIBERS_KEPT        1024         /* stacks kept for reuse by each worker */
 
+/* --- forged replies --- */
+#define LIMIT_MISMATCHES 3 /* within a minute, in the name of one server: then it is asked over TCP only */
+#define LIMIT_MISMATCH_S 60
+#define LIMIT_TCP_ONLY_S 60 /* for so long */
+
 /* --- ports --- */
 #define LIMIT_PORT_DRAWS   64    /* draws before the free ports are listed and one of those drawn */
 #define LIMIT_PORT_TAKEN_S 10    /* a port found taken by another program is not tried again for so long */

@@ -89,32 +89,95 @@ static void smooth(struct facts *facts, uint32_t rtt_us)
 		facts->srtt_us = 1;
 }
 
-void facts_note_reply(struct facts_table *table, const struct addr *addr, uint32_t rtt_us)
+/* Applies one change to what is known of the address, as the only one at that time. */
+static void change(struct facts_table *table, const struct addr *addr, void (*apply)(struct facts *, void *), void *arg)
 {
 	unsigned set = set_of(addr);
 	pthread_mutex_lock(&table->lock[set % LOCKS]);
 	struct slot *slot = find_locked(table, set, addr, true);
-	smooth(&slot->facts, rtt_us);
-	slot->facts.silences = 0;
+	apply(&slot->facts, arg);
 	slot->touched_us = clock_mono_us();
 	pthread_mutex_unlock(&table->lock[set % LOCKS]);
 }
 
+static void apply_reply(struct facts *facts, void *rtt_us)
+{
+	smooth(facts, *(const uint32_t *)rtt_us);
+	facts->silences = 0;
+}
+
+void facts_note_reply(struct facts_table *table, const struct addr *addr, uint32_t rtt_us)
+{
+	change(table, addr, apply_reply, &rtt_us);
+}
+
+static void apply_silence(struct facts *facts, void *now_us)
+{
+	if (facts->silences < UINT16_MAX)
+		facts->silences++;
+	facts->silent_us = *(const uint64_t *)now_us;
+}
+
 void facts_note_silence(struct facts_table *table, const struct addr *addr)
 {
-	unsigned set = set_of(addr);
-	pthread_mutex_lock(&table->lock[set % LOCKS]);
-	struct slot *slot = find_locked(table, set, addr, true);
-	if (slot->facts.silences < UINT16_MAX)
-		slot->facts.silences++;
-	slot->facts.silent_us = slot->touched_us = clock_mono_us();
-	pthread_mutex_unlock(&table->lock[set % LOCKS]);
+	uint64_t now_us = clock_mono_us();
+	change(table, addr, apply_silence, &now_us);
+}
+
+struct mismatch {
+	uint64_t now_us;
+	bool tcp_only;
+};
+
+static void apply_mismatch(struct facts *facts, void *arg)
+{
+	struct mismatch *mismatch = arg;
+	if (mismatch->now_us - facts->mismatch_us > LIMIT_MISMATCH_S * 1000000ull) {
+		facts->mismatch_us = mismatch->now_us;
+		facts->mismatches = 0;
+	}
+	if (facts->mismatches < UINT8_MAX)
+		facts->mismatches++;
+	mismatch->tcp_only = facts->mismatches >= LIMIT_MISMATCHES && facts->tcp_only_until_us < mismatch->now_us;
+	if (mismatch->tcp_only)
+		facts->tcp_only_until_us = mismatch->now_us + LIMIT_TCP_ONLY_S * 1000000ull;
+}
+
+bool facts_note_mismatch(struct facts_table *table, const struct addr *addr)
+{
+	struct mismatch mismatch = {.now_us = clock_mono_us()};
+	change(table, addr, apply_mismatch, &mismatch);
+	return mismatch.tcp_only;
+}
+
+static void apply_no_edns(struct facts *facts, void *arg)
+{
+	(void)arg;
+	facts->no_edns = true;
 }
 
 void facts_note_no_edns(struct facts_table *table, const struct addr *addr)
 {
-	unsigned set = set_of(addr);
-	pthread_mutex_lock(&table->lock[set % LOCKS]);
-	find_locked(table, set, addr, true)->facts.no_edns = true;
-	pthread_mutex_unlock(&table->lock[set % LOCKS]);
+	change(table, addr, apply_no_edns, NULL);
+}
+
+static void apply_no_case(struct facts *facts, void *arg)
+{
+	(void)arg;
+	facts->no_case = true;
+}
+
+void facts_note_no_case(struct facts_table *table, const struct addr *addr)
+{
+	change(table, addr, apply_no_case, NULL);
+}
+
+static void apply_cookie(struct facts *facts, void *cookie)
+{
+	facts->cookie = *(const struct cookie *)cookie;
+}
+
+void facts_note_cookie(struct facts_table *table, const struct addr *addr, const struct cookie *cookie)
+{
+	change(table, addr, apply_cookie, (void *)cookie);
 }

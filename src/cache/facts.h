@@ -12,12 +12,18 @@
 #include <stdint.h>
 
 #include "base/addr.h"
+#include "dns/message.h"
 
 struct facts {
 	uint32_t srtt_us, rttvar_us; /* RFC 6298; 0: never answered */
 	uint16_t silences;           /* questions in a row without a reply */
 	bool no_edns;                /* answered FORMERR or NOTIMP to EDNS, then without */
+	bool no_case;                /* does not keep the case of a question's name: seen over TCP */
 	uint64_t silent_us;          /* monotonic, of the last silence */
+	uint8_t mismatches;          /* datagrams in its name that did not match, since: */
+	uint64_t mismatch_us;        /* monotonic */
+	uint64_t tcp_only_until_us;  /* monotonic; 0: never */
+	struct cookie cookie;        /* server_len 0: none yet */
 };
 
 struct facts_table;
@@ -28,3 +34,8 @@ void facts_get(struct facts_table *table, const struct addr *addr, struct facts 
 void facts_note_reply(struct facts_table *table, const struct addr *addr, uint32_t rtt_us);
 void facts_note_silence(struct facts_table *table, const struct addr *addr);
 void facts_note_no_edns(struct facts_table *table, const struct addr *addr);
+/* A datagram in this server's name did not match. True when from now on it is to be asked over TCP only, which is said
+ * once for each such time. */
+bool facts_note_mismatch(struct facts_table *table, const struct addr *addr);
+void facts_note_no_case(struct facts_table *table, const struct addr *addr);
+void facts_note_cookie(struct facts_table *table, const struct addr *addr, const struct cookie *cookie);

@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/limits.h"
+#include "base/random.h"
 
 /* One record while records are being grouped. */
 struct record {
@@ -157,6 +158,22 @@ static void read_flags(struct message *msg, const uint8_t *wire)
 	msg->cd = knot_wire_get_cd(wire) != 0;
 }
 
+static void read_cookie(struct message *msg, const knot_pkt_t *pkt)
+{
+	const uint8_t *option = knot_pkt_edns_option(pkt, KNOT_EDNS_OPTION_COOKIE);
+	if (option == NULL)
+		return;
+	uint16_t len = knot_edns_opt_get_length(option);
+	bool with_server = len >= COOKIE_CLIENT + COOKIE_SERVER_MIN && len <= COOKIE_CLIENT + COOKIE_SERVER_MAX;
+	if (len != COOKIE_CLIENT && !with_server)
+		return;
+	msg->has_cookie = true;
+	const uint8_t *data = knot_edns_opt_get_data((uint8_t *)option);
+	memcpy(msg->cookie.client, data, COOKIE_CLIENT);
+	msg->cookie.server_len = (uint8_t)(len - COOKIE_CLIENT);
+	memcpy(msg->cookie.server, data + COOKIE_CLIENT, msg->cookie.server_len);
+}
+
 int message_read(struct message *msg, struct arena *arena, const uint8_t *wire, size_t len)
 {
 	*msg = (struct message){0};
@@ -176,6 +193,7 @@ int message_read(struct message *msg, struct arena *arena, const uint8_t *wire, 
 	read_flags(msg, wire);
 	msg->rcode = knot_pkt_ext_rcode(pkt);
 	msg->edns = knot_pkt_has_edns(pkt);
+	read_cookie(msg, pkt);
 	if (knot_pkt_qname(pkt) != NULL)
 		msg->question = (struct question){
 			.name = name_copy_lower(arena, knot_pkt_qname(pkt)),
@@ -197,7 +215,7 @@ struct rrset *message_find(const struct message *msg, enum section section, cons
 	return NULL;
 }
 
-enum match message_match(
+enum match_kind message_match(
 	const uint8_t *wire, size_t len, uint16_t id, const uint8_t *raw_name, uint16_t type, uint16_t rclass)
 {
 	if (len < MESSAGE_HEADER || knot_wire_get_id(wire) != id || !knot_wire_get_qr(wire))
@@ -215,24 +233,56 @@ enum match message_match(
 	return name_is_equal_nocase(name, raw_name) ? MATCH_CASE : MATCH_NO;
 }
 
-size_t message_write_question(uint8_t wire[static MESSAGE_QUERY_MAX], uint16_t id, const uint8_t *raw_name,
-	uint16_t type, uint16_t rclass, uint16_t udp_size, bool dnssec_ok, bool rd, bool cd)
+/* The COOKIE option behind the fixed part of OPT; returns its length. */
+static size_t write_cookie(uint8_t *at, const struct cookie *cookie)
+{
+	uint16_t len = COOKIE_CLIENT + cookie->server_len;
+	knot_wire_write_u16(at, KNOT_EDNS_OPTION_COOKIE);
+	knot_wire_write_u16(at + 2, len);
+	memcpy(at + 4, cookie->client, COOKIE_CLIENT);
+	memcpy(at + 4 + COOKIE_CLIENT, cookie->server, cookie->server_len);
+	return 4u + len;
+}
+
+static size_t write_opt(uint8_t *at, const struct question_form *form)
+{
+	size_t len = opt_write(at, MESSAGE_OPT, LIMIT_UDP_PAYLOAD, form->dnssec_ok, 0, EDE_NONE, NULL);
+	if (form->cookie == NULL)
+		return len;
+	size_t option = write_cookie(at + len, form->cookie);
+	knot_wire_write_u16(at + len - 2, (uint16_t)option);
+	return len + option;
+}
+
+size_t message_write_question(uint8_t wire[static MESSAGE_QUERY_MAX], const struct question_form *form)
 {
 	memset(wire, 0, MESSAGE_HEADER);
-	knot_wire_set_id(wire, id);
-	wire[2] = rd ? 0x01 : 0;
-	wire[3] = cd ? 0x10 : 0;
+	knot_wire_set_id(wire, form->id);
+	wire[2] = form->rd ? 0x01 : 0;
+	wire[3] = form->cd ? 0x10 : 0;
 	knot_wire_set_qdcount(wire, 1);
-	size_t len = name_len(raw_name);
+	size_t len = name_len(form->raw_name);
 	uint8_t *at = wire + MESSAGE_HEADER;
-	memcpy(at, raw_name, len);
+	memcpy(at, form->raw_name, len);
 	at += len;
-	knot_wire_write_u16(at, type);
-	knot_wire_write_u16(at + 2, rclass);
+	knot_wire_write_u16(at, form->type);
+	knot_wire_write_u16(at + 2, form->rclass);
 	at += 4;
-	if (udp_size > 0) {
+	if (form->edns) {
 		knot_wire_set_arcount(wire, 1);
-		at += opt_write(at, MESSAGE_OPT, udp_size, dnssec_ok, 0, EDE_NONE, NULL);
+		at += write_opt(at, form);
 	}
 	return (size_t)(at - wire);
+}
+
+/* Length bytes are at most 63 and so no letters: each byte can be looked at alone. */
+void name_mix_case(uint8_t *raw, const uint8_t *name)
+{
+	size_t len = name_len(name);
+	uint8_t flip[(NAME_MAX_LEN + 7) / 8];
+	random_bytes(flip, (len + 7) / 8);
+	for (size_t i = 0; i < len; i++) {
+		bool is_letter = (uint8_t)((name[i] | 0x20) - 'a') < 26;
+		raw[i] = is_letter && flip[i / 8] >> i % 8 & 1 ? name[i] ^ 0x20 : name[i];
+	}
 }

@@ -14,7 +14,20 @@
 
 enum section { SECTION_ANSWER, SECTION_AUTHORITY, SECTION_ADDITIONAL, SECTIONS };
 
-enum { MESSAGE_HEADER = 12, MESSAGE_OPT = 11, MESSAGE_QUERY_MAX = MESSAGE_HEADER + NAME_MAX_LEN + 4 + MESSAGE_OPT };
+enum { COOKIE_CLIENT = 8, COOKIE_SERVER_MIN = 8, COOKIE_SERVER_MAX = 32 };
+enum {
+	MESSAGE_HEADER = 12,
+	MESSAGE_OPT = 11,
+	MESSAGE_COOKIE_MAX = 4 + COOKIE_CLIENT + COOKIE_SERVER_MAX,
+	MESSAGE_QUERY_MAX = MESSAGE_HEADER + NAME_MAX_LEN + 4 + MESSAGE_OPT + MESSAGE_COOKIE_MAX,
+};
+
+/* A DNS cookie (RFC 7873, 9018): our part, and the server's for us. */
+struct cookie {
+	uint8_t client[COOKIE_CLIENT];
+	uint8_t server[COOKIE_SERVER_MAX];
+	uint8_t server_len; /* 0: none */
+};
 
 /* Extended DNS Errors that the house gives (RFC 8914 4). EDE_NONE stands for none. */
 enum ede {
@@ -62,6 +75,8 @@ struct message {
 	bool aa, tc, rd, ra, ad, cd;
 	uint16_t rcode; /* with the upper bits of EDNS */
 	bool edns;
+	bool has_cookie; /* with a well-formed COOKIE option: */
+	struct cookie cookie;
 	struct question question; /* name NULL when there is none */
 	struct rrset *set[SECTIONS];
 	uint16_t count[SECTIONS];
@@ -73,22 +88,33 @@ int message_read(struct message *msg, struct arena *arena, const uint8_t *wire, 
 /* The rrset, or NULL. */
 struct rrset *message_find(const struct message *msg, enum section section, const uint8_t *owner, uint16_t type);
 
-enum match {
+enum match_kind {
 	MATCH_YES,
 	MATCH_CASE, /* all but the case of the name */
 	MATCH_NO,
 };
 /* Whether wire is a reply to the question with this ID and this name, exactly as it was sent (RFC 5452 9.1). */
-enum match message_match(
+enum match_kind message_match(
 	const uint8_t *wire, size_t len, uint16_t id, const uint8_t *raw_name, uint16_t type, uint16_t rclass);
 static inline bool message_is_truncated(const uint8_t *wire)
 {
 	return wire[2] & 0x02;
 }
 
-/* Writes a question for a server; raw_name is sent in the case it has. udp_size 0: without EDNS. Returns the length. */
-size_t message_write_question(uint8_t wire[static MESSAGE_QUERY_MAX], uint16_t id, const uint8_t *raw_name,
-	uint16_t type, uint16_t rclass, uint16_t udp_size, bool dnssec_ok, bool rd, bool cd);
+/* A question for a server. */
+struct question_form {
+	uint16_t id;
+	const uint8_t *raw_name; /* sent in the case it has */
+	uint16_t type, rclass;
+	bool rd, cd;
+	bool edns, dnssec_ok;
+	const struct cookie *cookie; /* with edns; NULL: none */
+};
+/* Returns the length. */
+size_t message_write_question(uint8_t wire[static MESSAGE_QUERY_MAX], const struct question_form *form);
+/* Writes name into raw with each letter in a random case (draft-vixie-dnsext-dns0x20): some bits more to guess. raw
+ * holds NAME_MAX_LEN bytes. */
+void name_mix_case(uint8_t *raw, const uint8_t *name);
 
 /* --- an answer for a client --- */
 

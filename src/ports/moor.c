@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #ifndef IP_LOCAL_PORT_RANGE
@@ -13,13 +14,23 @@
 /* More datagrams than a default receive buffer holds: nothing new arrives once the socket has let go of its port. */
 enum { DRAIN_MAX = 4096 };
 
+#ifndef IP_RECVFRAGSIZE
+#define IP_RECVFRAGSIZE 25 /* Linux 4.14 */
+#endif
+#ifndef IPV6_RECVFRAGSIZE
+#define IPV6_RECVFRAGSIZE 77
+#endif
+
 /* Forged ICMP "fragmentation needed" must leave no trace that tells open ports from closed ones (SAD DNS 2.0). */
-static int set_omit(int fd, int family)
+static int set_options(int fd, int family)
 {
-	int omit = IP_PMTUDISC_OMIT;
-	if (family == AF_INET)
+	int omit = IP_PMTUDISC_OMIT, one = 1;
+	if (family == AF_INET) {
+		(void)setsockopt(fd, IPPROTO_IP, IP_RECVFRAGSIZE, &one, sizeof(one));
 		return setsockopt(fd, IPPROTO_IP, IP_MTU_DISCOVER, &omit, sizeof(omit));
+	}
 	int only = 1, omit6 = IPV6_PMTUDISC_OMIT;
+	(void)setsockopt(fd, IPPROTO_IPV6, IPV6_RECVFRAGSIZE, &one, sizeof(one));
 	/* V6ONLY: without it both families would fight over port numbers. */
 	if (setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &only, sizeof(only)) != 0)
 		return -1;
@@ -31,7 +42,7 @@ int moor_open(int family, bool tcp)
 	int fd = socket(family, (tcp ? SOCK_STREAM : SOCK_DGRAM) | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return -1;
-	if (set_omit(fd, family) != 0) {
+	if (set_options(fd, family) != 0) {
 		int error = errno;
 		close(fd);
 		errno = error;
@@ -53,6 +64,25 @@ int moor_bind(int fd, int family, uint16_t port)
 	any.sa.sa_family = (sa_family_t)family;
 	addr_set_port(&any, port);
 	return bind(fd, &any.sa, addr_socklen(&any));
+}
+
+static bool is_fragment_note(const struct cmsghdr *c)
+{
+	return (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_RECVFRAGSIZE) ||
+	       (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_RECVFRAGSIZE);
+}
+
+ssize_t moor_receive(int fd, uint8_t *data, size_t room, bool *fragmented)
+{
+	_Alignas(struct cmsghdr) uint8_t control[64];
+	struct iovec iov = {data, room};
+	struct msghdr msg = {
+		.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control)};
+	ssize_t got = recvmsg(fd, &msg, MSG_DONTWAIT | MSG_TRUNC);
+	*fragmented = false;
+	for (struct cmsghdr *c = got >= 0 ? CMSG_FIRSTHDR(&msg) : NULL; c != NULL; c = CMSG_NXTHDR(&msg, c))
+		*fragmented |= is_fragment_note(c);
+	return got;
 }
 
 void moor_release(int fd)

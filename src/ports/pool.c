@@ -271,6 +271,11 @@ void pool_return(struct pool *pool, struct loan *loan, enum loan_outcome outcome
 	port_space_release(pool->draw.space, port);
 }
 
+ssize_t loan_receive(const struct loan *loan, uint8_t *data, size_t room, bool *fragmented)
+{
+	return moor_receive(loan->fd, data, room, fragmented);
+}
+
 void pool_state(const struct pool *pool, struct pool_state *out)
 {
 	unsigned all = pool->idle_count + pool->lent_count;

@@ -19,6 +19,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "base/addr.h"
 #include "base/list.h"
@@ -62,6 +63,10 @@ void pool_free(struct pool *pool);
 int pool_lend(struct pool *pool, const struct addr *server, enum transport transport, const struct loan_tag *tag,
 	struct loan **out) __attribute__((warn_unused_result));
 void pool_return(struct pool *pool, struct loan *loan, enum loan_outcome outcome);
+
+/* The next datagram of a UDP loan, as recv(MSG_DONTWAIT | MSG_TRUNC); *fragmented: it was put together from IP
+ * fragments. */
+ssize_t loan_receive(const struct loan *loan, uint8_t *data, size_t room, bool *fragmented);
 
 void pool_state(const struct pool *pool, struct pool_state *out);
 /* The ports that the pool could re-moor now: inside the kernel's range. {0,0} when it cannot re-moor at all. */

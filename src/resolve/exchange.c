@@ -10,9 +10,10 @@
 #include "base/counters.h"
 #include "base/error.h"
 #include "base/limits.h"
-#include "base/random.h"
+#include "base/log.h"
 #include "net/fiber.h"
 #include "net/tcp.h"
+#include "resolve/match.h"
 
 enum { RECEIVE_MAX = 4096 };
 
@@ -27,12 +28,13 @@ struct attempt {
 	struct request *rq;
 	const struct exchange *ex;
 	struct loan *loan;
-	uint16_t id;
+	struct match match;
 	uint16_t port; /* for the story, told afterwards */
 	uint64_t sent_us;
 	const uint8_t *wire;
 	size_t len;
 	uint32_t rtt_us;
+	struct message *reply;
 };
 
 /* --- the tag of a loan: type, then the name --- */
@@ -99,10 +101,8 @@ static void end_loan(struct attempt *at, enum loan_outcome outcome)
 
 static int send_question(struct attempt *at)
 {
-	const struct question *q = at->ex->question;
 	uint8_t wire[MESSAGE_QUERY_MAX];
-	size_t len = message_write_question(wire, at->id, q->name, q->type, q->rclass,
-		at->ex->edns ? LIMIT_UDP_PAYLOAD : 0, at->ex->edns, false, true);
+	size_t len = match_write(&at->match, wire);
 	at->sent_us = clock_mono_us();
 	if (send(at->loan->fd, wire, len, MSG_NOSIGNAL) != (ssize_t)len)
 		return error_of_errno(errno);
@@ -114,17 +114,21 @@ static int send_question(struct attempt *at)
 static int receive(struct attempt *at)
 {
 	static _Thread_local uint8_t buffer[RECEIVE_MAX];
-	const struct question *q = at->ex->question;
-	ssize_t got = recv(at->loan->fd, buffer, sizeof(buffer), MSG_DONTWAIT | MSG_TRUNC);
+	bool fragmented;
+	ssize_t got = loan_receive(at->loan, buffer, sizeof(buffer), &fragmented);
 	if (got < 0)
 		return errno == EAGAIN || errno == EINTR ? E_NOENT : error_of_errno(errno);
-	if ((size_t)got > sizeof(buffer) ||
-		message_match(buffer, (size_t)got, at->id, q->name, q->type, q->rclass) != MATCH_YES)
+	/* Of what came in fragments one may be forged; and nobody was offered room for as much as that. */
+	if (fragmented || (size_t)got > sizeof(buffer)) {
+		counters_add(COUNT_UPSTREAM_FRAGMENTED, fragmented);
 		return E_MISMATCH;
+	}
 	at->wire = arena_copy(&at->rq->arena, buffer, (size_t)got);
 	at->len = (size_t)got;
-	at->rtt_us = (uint32_t)(clock_mono_us() - at->sent_us);
-	return 0;
+	int ret = match_accept(&at->match, TRANSPORT_UDP, at->wire, at->len, at->reply);
+	if (ret == 0)
+		at->rtt_us = (uint32_t)(clock_mono_us() - at->sent_us);
+	return ret;
 }
 
 static int receive_await(struct attempt *at)
@@ -166,7 +170,6 @@ static int try_udp_await(struct attempt *at)
 	int ret = lend(at, TRANSPORT_UDP);
 	if (ret != 0)
 		return ret;
-	at->id = (uint16_t)random_below(65536);
 	ret = watch_loan(at);
 	if (ret == 0)
 		ret = send_question(at);
@@ -180,11 +183,9 @@ static int try_udp_await(struct attempt *at)
 
 static int talk_tcp_await(struct attempt *at, uint64_t deadline_us)
 {
-	const struct question *q = at->ex->question;
 	int fd = at->loan->fd;
 	uint8_t wire[MESSAGE_QUERY_MAX];
-	size_t len = message_write_question(wire, at->id, q->name, q->type, q->rclass,
-		at->ex->edns ? LIMIT_UDP_PAYLOAD : 0, at->ex->edns, false, true);
+	size_t len = match_write(&at->match, wire);
 	int ret = tcp_connect_await(fd, at->ex->server, deadline_us);
 	if (ret == 0)
 		ret = tcp_send_await(fd, wire, len, deadline_us);
@@ -197,12 +198,7 @@ static int talk_tcp_await(struct attempt *at, uint64_t deadline_us)
 	if (ret != 0)
 		return ret;
 	at->wire = reply;
-	/* The case of the name is no secret on a connection. What is truncated even here is a part of nobody knows
-	 * what: RFC 2181 9 wants it ignored. */
-	if (message_match(reply, at->len, at->id, q->name, q->type, q->rclass) == MATCH_NO ||
-		message_is_truncated(reply))
-		return E_MALFORMED;
-	return 0;
+	return match_accept(&at->match, TRANSPORT_TCP, at->wire, at->len, at->reply);
 }
 
 static int try_tcp_await(struct attempt *at)
@@ -213,7 +209,6 @@ static int try_tcp_await(struct attempt *at)
 	int ret = lend(at, TRANSPORT_TCP);
 	if (ret != 0)
 		return ret;
-	at->id = (uint16_t)random_below(65536);
 	ret = talk_tcp_await(at, deadline_us);
 	at->rtt_us = 0;
 	end_loan(at, loan_outcome_of(ret));
@@ -277,6 +272,7 @@ static int try_await(struct attempt *at, enum transport transport)
 	if (ret != 0)
 		return ret;
 	struct story_event *asked = tell(at, STORY_ASK, transport, "");
+	match_begin(&at->match, at->rq, at->ex->question, at->ex->server, at->ex->facts, at->ex->edns);
 	at->sent_us = clock_mono_us();
 	ret = transport == TRANSPORT_UDP ? try_udp_await(at) : try_tcp_await(at);
 	count(ret);
@@ -284,47 +280,72 @@ static int try_await(struct attempt *at, enum transport transport)
 	return ret;
 }
 
+/* Somebody guessed at the port, or a middlebox meddled. Several times within a minute: the server is asked over TCP
+ * only for a while, and the operator is told once. */
+static void note_mismatch(struct attempt *at)
+{
+	char server[ADDR_TEXT];
+	if (facts_note_mismatch(at->rq->resolver->conf.facts, at->ex->server))
+		log_warning("forged or broken replies in the name of %s: asking it over TCP for %d s",
+			addr_text(at->ex->server, server), LIMIT_TCP_ONLY_S);
+}
+
+static int over_tcp_await(struct attempt *at, const char *why)
+{
+	story_add(at->rq->story, STORY_TCP, clock_mono_us(), "%s: asking over TCP", why);
+	return try_await(at, TRANSPORT_TCP);
+}
+
+/* A forged datagram must not decide anything: not the answer, and not that the server is left out. So where TCP cannot
+ * be had either, E_MISMATCH says that the address may be asked again. */
 static int send_and_receive_await(struct attempt *at)
 {
+	if (clock_mono_us() < at->ex->facts->tcp_only_until_us) {
+		int ret = over_tcp_await(at, "forged replies were seen lately");
+		if (ret == 0 || ret == E_BUDGET || ret == E_CANCELED)
+			return ret;
+	}
 	int ret = try_await(at, TRANSPORT_UDP);
-	bool truncated = ret == 0 && message_is_truncated(at->wire);
-	if (ret != E_MISMATCH && !truncated)
+	if (ret == E_MISMATCH) {
+		note_mismatch(at);
+		ret = over_tcp_await(at, "a datagram that did not match, it may be forged");
+		return ret == 0 || ret == E_BUDGET || ret == E_CANCELED ? ret : E_MISMATCH;
+	}
+	if (ret != 0 || !at->reply->tc)
 		return ret;
-	if (truncated)
-		counters_add(COUNT_UPSTREAM_TRUNCATED, 1);
-	story_add(at->rq->story, STORY_TCP, clock_mono_us(), "%s",
-		truncated ? "the reply was truncated: asking again over TCP"
-			  : "a datagram that did not match: it may be forged, asking again over TCP");
-	return try_await(at, TRANSPORT_TCP);
+	counters_add(COUNT_UPSTREAM_TRUNCATED, 1);
+	return over_tcp_await(at, "the reply was truncated");
+}
+
+/* Somebody else's reply: matched by them, read again into our arena. */
+static int join_await(struct attempt *at, struct flight *other)
+{
+	struct request *rq = at->rq;
+	counters_add(COUNT_UPSTREAM_MERGED, 1);
+	story_add(rq->story, STORY_ASK, clock_mono_us(), "joining the same question that is already at the server");
+	int ret = inflight_join_await(other, &rq->arena, rq->budget.deadline_us, &at->wire, &at->len);
+	if (ret == E_BUDGET)
+		ret = E_CLOSED; /* the other's budget, not ours: a failed try */
+	if (ret == 0 && message_read(at->reply, &rq->arena, at->wire, at->len) != 0)
+		ret = E_MALFORMED;
+	return ret;
 }
 
 int exchange_await(struct request *rq, const struct exchange *ex, struct message *reply, uint32_t *rtt_us)
 {
 	struct inflight *inflight = &rq->resolver->inflight;
-	struct attempt at = {.rq = rq, .ex = ex};
+	struct attempt at = {.rq = rq, .ex = ex, .reply = reply};
 	struct flight_key key;
 	flight_key_make(&key, ex->server, ex->question->name, ex->question->type, ex->question->rclass);
 	struct flight *other = inflight_find(inflight, &key), mine;
 	int ret;
 	if (other != NULL) {
-		counters_add(COUNT_UPSTREAM_MERGED, 1);
-		story_add(rq->story, STORY_ASK, clock_mono_us(),
-			"joining the same question that is already at the server");
-		ret = inflight_join_await(other, &rq->arena, rq->budget.deadline_us, &at.wire, &at.len);
-		if (ret == E_BUDGET)
-			ret = E_CLOSED; /* the other's budget, not ours: a failed try */
+		ret = join_await(&at, other);
 	} else {
 		inflight_begin(inflight, &mine, &key);
 		ret = send_and_receive_await(&at);
 		inflight_end(&mine, ret, at.wire, at.len);
 	}
 	*rtt_us = at.rtt_us;
-	if (ret != 0)
-		return ret;
-	ret = message_read(reply, &rq->arena, at.wire, at.len);
-	if (ret != 0) {
-		counters_add(COUNT_UPSTREAM_MALFORMED, 1);
-		ret = E_MALFORMED;
-	}
 	return ret;
 }

@@ -14,6 +14,7 @@
 struct exchange {
 	const struct addr *server;
 	const struct question *question;
+	const struct facts *facts; /* what is known of the server */
 	bool edns;
 	uint32_t timeout_us; /* of the try over UDP */
 };

@@ -62,6 +62,7 @@ enum reply_kind reply_kind(const struct message *msg, const uint8_t *zone, const
 	case KNOT_RCODE_FORMERR:
 	case KNOT_RCODE_NOTIMPL: return sent_edns && !msg->edns ? REPLY_NO_EDNS : REPLY_FAILED;
 	case KNOT_RCODE_BADVERS: return sent_edns ? REPLY_NO_EDNS : REPLY_FAILED;
+	case KNOT_RCODE_BADCOOKIE: return REPLY_BAD_COOKIE;
 	default: return REPLY_FAILED;
 	}
 	if (has_answer(msg, q))
@@ -81,6 +82,6 @@ enum reply_kind reply_kind(const struct message *msg, const uint8_t *zone, const
 const char *reply_kind_text(enum reply_kind kind)
 {
 	static const char *const words[REPLY_KINDS] = {
-		"answer", "alias", "nxdomain", "nodata", "referral", "lame", "failed", "no-edns"};
+		"answer", "alias", "nxdomain", "nodata", "referral", "lame", "failed", "no-edns", "bad-cookie"};
 	return words[kind];
 }

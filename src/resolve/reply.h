@@ -14,9 +14,10 @@ enum reply_kind {
 	REPLY_NXDOMAIN,
 	REPLY_NODATA,
 	REPLY_REFERRAL,
-	REPLY_LAME,    /* it does not serve the zone: refers upwards or sideways, or says nothing */
-	REPLY_FAILED,  /* SERVFAIL, REFUSED and the like */
-	REPLY_NO_EDNS, /* it does not understand EDNS */
+	REPLY_LAME,       /* it does not serve the zone: refers upwards or sideways, or says nothing */
+	REPLY_FAILED,     /* SERVFAIL, REFUSED and the like */
+	REPLY_NO_EDNS,    /* it does not understand EDNS */
+	REPLY_BAD_COOKIE, /* it wants the cookie that it has just sent (RFC 7873 5.3) */
 	REPLY_KINDS,
 };
 

@@ -120,7 +120,7 @@ static void note_failure(struct request *rq, struct cut_address *address, int re
 		note_no_route(rq, &address->addr);
 	if (ret == E_TIMEOUT)
 		facts_note_silence(rq->resolver->conf.facts, &address->addr);
-	else
+	else if (ret != E_MISMATCH)
 		address->dropped = true;
 }
 
@@ -143,6 +143,7 @@ static int ask_address_await(struct request *rq, const struct cut *cut, struct c
 	facts_get(rq->resolver->conf.facts, &address->addr, &facts);
 	struct exchange ex = {.server = &address->addr,
 		.question = q,
+		.facts = &facts,
 		.edns = !facts.no_edns && !address->no_edns,
 		.timeout_us = timeout_us(rq, address)};
 	uint32_t rtt_us = 0;
@@ -158,10 +159,10 @@ static int ask_address_await(struct request *rq, const struct cut *cut, struct c
 		facts_note_reply(rq->resolver->conf.facts, &address->addr, rtt_us);
 	out->kind = reply_kind(&out->msg, cut->zone, q, ex.edns);
 	tell_kind(rq, out->kind);
-	if (out->kind == REPLY_NO_EDNS) {
+	if (out->kind == REPLY_NO_EDNS)
 		address->no_edns = true;
-		return E_NOENT;
-	}
+	if (out->kind == REPLY_NO_EDNS || out->kind == REPLY_BAD_COOKIE)
+		return E_NOENT; /* again, as it wants it */
 	if (out->kind == REPLY_LAME || out->kind == REPLY_FAILED) {
 		address->dropped = true;
 		return E_NOENT;

@@ -1,0 +1,101 @@
+/* Decides what must be the same in a reply: ID, question, the case of its name, the cookie. Source address and port are
+ * the kernel's to check: a lent port's socket is connected. */
+#include "resolve/match.h"
+
+#include <string.h>
+
+#include "base/error.h"
+#include "base/random.h"
+#include "cache/facts.h"
+
+static const uint8_t *mix(struct request *rq, const uint8_t *name)
+{
+	uint8_t *raw = arena_alloc(&rq->arena, name_len(name));
+	name_mix_case(raw, name);
+	return raw;
+}
+
+void match_begin(struct match *match, struct request *rq, const struct question *question, const struct addr *server,
+	const struct facts *facts, bool edns)
+{
+	*match = (struct match){
+		.rq = rq,
+		.question = question,
+		.server = server,
+		.raw_name = facts->no_case ? question->name : mix(rq, question->name),
+		.cookie = facts->cookie,
+		.id = (uint16_t)random_below(65536),
+		.edns = edns,
+		.mixes_case = !facts->no_case,
+		.cookie_owed = edns && facts->cookie.server_len > 0,
+	};
+	/* A client cookie of its own for each server, so that it cannot be used to recognise us elsewhere. */
+	if (facts->cookie.server_len == 0)
+		random_bytes(match->cookie.client, sizeof(match->cookie.client));
+}
+
+size_t match_write(const struct match *match, uint8_t wire[static MESSAGE_QUERY_MAX])
+{
+	struct question_form form = {
+		.id = match->id,
+		.raw_name = match->raw_name,
+		.type = match->question->type,
+		.rclass = match->question->rclass,
+		.cd = true,
+		.edns = match->edns,
+		.dnssec_ok = match->edns,
+		.cookie = match->edns ? &match->cookie : NULL,
+	};
+	return message_write_question(wire, &form);
+}
+
+/* --- the checklist --- */
+
+static bool question_fits(const struct match *match, enum transport transport, const uint8_t *wire, size_t len)
+{
+	enum match_kind kind =
+		message_match(wire, len, match->id, match->raw_name, match->question->type, match->question->rclass);
+	if (kind == MATCH_CASE && transport == TRANSPORT_TCP) {
+		/* On a connection the case is no secret: this server does not keep it, and is believed. */
+		if (match->mixes_case)
+			facts_note_no_case(match->rq->resolver->conf.facts, match->server);
+		return true;
+	}
+	return kind == MATCH_YES;
+}
+
+/* RFC 7873 5.3: a reply must bring our own cookie back. Over TCP it proves nothing more. */
+static bool cookie_fits(const struct match *match, enum transport transport, const struct message *reply)
+{
+	if (transport == TRANSPORT_TCP)
+		return true;
+	if (!reply->has_cookie)
+		return !match->cookie_owed;
+	return match->edns && memcmp(reply->cookie.client, match->cookie.client, COOKIE_CLIENT) == 0;
+}
+
+static void learn_cookie(const struct match *match, const struct message *reply)
+{
+	if (!reply->has_cookie || reply->cookie.server_len == 0 ||
+		memcmp(reply->cookie.client, match->cookie.client, COOKIE_CLIENT) != 0)
+		return;
+	if (memcmp(&reply->cookie, &match->cookie, sizeof(match->cookie)) != 0)
+		facts_note_cookie(match->rq->resolver->conf.facts, match->server, &reply->cookie);
+}
+
+int match_accept(
+	const struct match *match, enum transport transport, const uint8_t *wire, size_t len, struct message *reply)
+{
+	if (!question_fits(match, transport, wire, len))
+		return transport == TRANSPORT_TCP ? E_MALFORMED : E_MISMATCH;
+	*reply = (struct message){.tc = message_is_truncated(wire)};
+	/* What is truncated even over TCP is a part of nobody knows what: RFC 2181 9 wants it ignored. */
+	if (reply->tc)
+		return transport == TRANSPORT_UDP ? 0 : E_MALFORMED;
+	if (message_read(reply, &match->rq->arena, wire, len) != 0)
+		return E_MALFORMED;
+	if (!cookie_fits(match, transport, reply))
+		return E_MISMATCH;
+	learn_cookie(match, reply);
+	return 0;
+}

@@ -1,0 +1,33 @@
+/* What an off-path attacker has to guess of one question besides its port, and what makes a datagram its reply. For
+ * resolve/ only.
+ *
+ *	struct match match;
+ *	match_begin(&match, rq, q, &facts, edns);          draws ID, case of the name, cookie
+ *	len = match_write(&match, wire);
+ *	ret = match_accept(&match, TRANSPORT_UDP, wire, len, &reply);
+ *
+ * Standards: RFC 5452 9.1, RFC 7873, draft-vixie-dnsext-dns0x20. Lifetime: one try; all in the request's arena.
+ * Thread: the request's. Never suspends. */
+#pragma once
+
+#include "resolve/request.h"
+
+struct match {
+	struct request *rq;
+	const struct question *question;
+	const struct addr *server;
+	const uint8_t *raw_name; /* in the case that was drawn */
+	struct cookie cookie;
+	uint16_t id;
+	bool edns;
+	bool mixes_case;
+	bool cookie_owed; /* the server has sent a cookie before: a reply without one is not its */
+};
+
+void match_begin(struct match *match, struct request *rq, const struct question *question, const struct addr *server,
+	const struct facts *facts, bool edns);
+size_t match_write(const struct match *match, uint8_t wire[static MESSAGE_QUERY_MAX]);
+/* 0: it is the reply, read into *reply (of a truncated one only its flags); E_MISMATCH: it is not; E_MALFORMED: it is,
+ * but not to be read. What is learnt of the server is learnt here, from replies only. */
+int match_accept(const struct match *match, enum transport transport, const uint8_t *wire, size_t len,
+	struct message *reply) __attribute__((warn_unused_result));
