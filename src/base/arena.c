@@ -28,6 +28,14 @@ void *xalloc(size_t size)
 	return mem;
 }
 
+void *xrealloc(void *mem, size_t size)
+{
+	void *moved = realloc(mem, size ? size : 1);
+	if (moved == NULL)
+		die_without_memory(size);
+	return moved;
+}
+
 void *xzalloc(size_t count, size_t size)
 {
 	void *mem = calloc(count ? count : 1, size ? size : 1);

@@ -34,6 +34,8 @@ static inline size_t arena_used(const struct arena *arena)
 	return arena->used;
 }
 
-/* malloc and calloc that abort with a line instead of returning NULL; for small things at start and on rare paths. */
+/* malloc, realloc and calloc that abort with a line instead of returning NULL; for small things at start and on rare
+ * paths. */
 void *xalloc(size_t size) __attribute__((malloc, returns_nonnull));
+void *xrealloc(void *mem, size_t size) __attribute__((returns_nonnull, warn_unused_result));
 void *xzalloc(size_t count, size_t size) __attribute__((malloc, returns_nonnull));

@@ -9,18 +9,23 @@
 #define LIMIT_RRSET_BYTES 60000 /* an rrset that no message could carry is refused */
 
 /* --- one client request (struct budget) --- */
-#define LIMIT_DEADLINE_MS    5000 /* clients ask again after 5 s (RFC 1035 4.2.1; resolv.conf timeout) */
-#define LIMIT_QUESTIONS      64   /* upstream questions, sub-lookups included: NXNSAttack CVE-2020-8616, CAMP */
-#define LIMIT_REFERRALS      40   /* referrals over all sub-lookups: CVE-2014-8500, a chain of endless delegations */
-#define LIMIT_ALIASES        16   /* CNAMEs over all sub-lookups: CVE-2021-25219-like chains, Unchained */
-#define LIMIT_DEPTH          6    /* a lookup within a lookup, for addresses of servers: iDNS attack, TsuNAME */
-#define LIMIT_SERVER_LOOKUPS 12   /* lookups of server addresses: NXNSAttack, NRDelegation CVE-2022-3204 */
-#define LIMIT_REQUEST_BYTES  (2u << 20) /* arena of one request; the largest replies are 64 KiB each */
-#define LIMIT_TRIES_PER_ZONE 12         /* questions sent to one zone's servers for one question */
-#define LIMIT_STORY_EVENTS   256        /* lines of `berth why`; the rest is counted */
+#define LIMIT_DEADLINE_MS      5000 /* clients ask again after 5 s (RFC 1035 4.2.1; resolv.conf timeout) */
+#define LIMIT_QUESTIONS        64   /* upstream questions, sub-lookups included: NXNSAttack CVE-2020-8616, CAMP */
+#define LIMIT_SERVER_QUESTIONS 20   /* of these for addresses of servers: NXNSAttack, aimed at a third party */
+#define LIMIT_REFERRALS        40   /* referrals over all sub-lookups: CVE-2014-8500, a chain of endless delegations */
+#define LIMIT_ALIASES          16   /* CNAMEs over all sub-lookups: CVE-2021-25219-like chains, Unchained */
+#define LIMIT_DEPTH            6    /* a lookup within a lookup, for addresses of servers: iDNS attack, TsuNAME */
+#define LIMIT_SERVER_LOOKUPS   12   /* lookups of server addresses: NXNSAttack, NRDelegation CVE-2022-3204 */
+#define LIMIT_REQUEST_BYTES    (2u << 20)  /* arena of one request; the largest replies are 64 KiB each */
+#define LIMIT_TRIES_PER_ZONE   12          /* questions sent to one zone's servers for one question */
+#define LIMIT_REQUESTS_BYTES   (64u << 20) /* arenas of all requests of a worker */
+#define LIMIT_ANSWER_ANY       16          /* rrsets kept of an answer to ANY (RFC 8482) */
+#define LIMIT_PROOFS           8           /* NSEC or NSEC3 rrsets kept of a denial: four prove any (RFC 5155 7.2) */
+#define LIMIT_STORY_EVENTS     256         /* lines of `berth why`; the rest is counted */
 
 /* --- servers of one zone --- */
 #define LIMIT_CUT_SERVERS   16 /* name servers of one zone looked at: huge NS sets, NXNSAttack */
+#define LIMIT_CUT_LOOKUPS   5  /* of its servers\' addresses, for one question: NXNSAttack */
 #define LIMIT_CUT_ADDRESSES 32 /* addresses of one zone's servers looked at */
 
 /* --- minimisation (RFC 9156 2.3) --- */
@@ -33,16 +38,18 @@
 #define LIMIT_TRY_MAX_MS     1500  /* longest wait for one try: three tries fit the deadline */
 #define LIMIT_TCP_MS         2500  /* one exchange over TCP, connecting included */
 #define LIMIT_TCP_IDLE_MS    10000 /* a client's idle connection (RFC 7766 6.2.3) */
-#define LIMIT_NO_ROUTE_MS    10000 /* IPv6 without a route is left alone for so long */
+#define LIMIT_NO_ROUTE_MS    10000 /* a family without a route is left alone for so long */
+#define LIMIT_PRIMING_S      60    /* the root is not asked for its servers more often */
 #define LIMIT_FACTS_S        900   /* what is known of a server is forgotten after this */
 
 /* --- crowds --- */
 #define LIMIT_REQUESTS           4096 /* lookups a worker runs at once; more clients are told SERVFAIL with EDE 23 */
-#define LIMIT_WAITERS            512  /* clients waiting for one lookup; more are dropped (DNSBomb, CVE-2024-33655) */
+#define LIMIT_WAITERS            512  /* clients waiting for one lookup; more get SERVFAIL (DNSBomb, CVE-2024-33655) */
 #define LIMIT_TCP_CLIENTS        512  /* connections of clients for each worker */
 #define LIMIT_TCP_CLIENT_QUERIES 64   /* queries of one connection being worked on at once */
 #define LIMIT_CONTROL_CLIENTS    32   /* connections to the control socket */
 #define LIMIT_CONTROL_LINE       4096 /* one request on the control socket */
+#define LIMIT_CONTROL_CALLS      8    /* requests of one control client under way at once */
 #define LIMIT_WORKERS            256
 #define LIMIT_FIBER_STACK        (128u << 10) /* libknot's reader of one record has a buffer of 64 KiB on the stack */
 #define LIMIT_FIBERS_KEPT        1024         /* stacks kept for reuse by each worker */

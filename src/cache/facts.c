@@ -150,15 +150,15 @@ bool facts_note_mismatch(struct facts_table *table, const struct addr *addr)
 	return mismatch.tcp_only;
 }
 
-static void apply_no_edns(struct facts *facts, void *arg)
+static void apply_no_edns(struct facts *facts, void *until_us)
 {
-	(void)arg;
-	facts->no_edns = true;
+	facts->no_edns_until_us = *(const uint64_t *)until_us;
 }
 
 void facts_note_no_edns(struct facts_table *table, const struct addr *addr)
 {
-	change(table, addr, apply_no_edns, NULL);
+	uint64_t until_us = clock_mono_us() + LIMIT_FACTS_S * 1000000ull;
+	change(table, addr, apply_no_edns, &until_us);
 }
 
 static void apply_no_case(struct facts *facts, void *arg)

@@ -17,7 +17,7 @@
 struct facts {
 	uint32_t srtt_us, rttvar_us; /* RFC 6298; 0: never answered */
 	uint16_t silences;           /* questions in a row without a reply */
-	bool no_edns;                /* answered FORMERR or NOTIMP to EDNS, then without */
+	uint64_t no_edns_until_us;   /* monotonic; it answered FORMERR or NOTIMP to EDNS, then without */
 	bool no_case;                /* does not keep the case of a question's name: seen over TCP */
 	uint64_t silent_us;          /* monotonic, of the last silence */
 	uint8_t mismatches;          /* datagrams in its name that did not match, since: */

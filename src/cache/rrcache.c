@@ -23,7 +23,7 @@ struct entry {
 	uint32_t size;               /* of `bytes`: the name, then packed rrsets */
 	uint16_t type;
 	uint16_t count;
-	uint8_t kind, rank, name_len;
+	uint8_t kind, rank, space, name_len;
 	uint8_t bytes[];
 };
 
@@ -102,9 +102,9 @@ static const uint8_t *unpack(struct arena *arena, const uint8_t *at, uint32_t tt
 
 /* --- the table --- */
 
-static uint64_t hash_key(const uint8_t *name, size_t len, uint16_t type)
+static uint64_t hash_key(const struct cache_key *key, size_t len)
 {
-	return hash_bytes(HASH_SEED + ((uint64_t)type << 32), name, len);
+	return hash_bytes(HASH_SEED + ((uint64_t)key->type << 32) + ((uint64_t)key->space << 48), key->name, len);
 }
 
 static struct shard *shard_of(struct rrcache *cache, uint64_t hash)
@@ -133,13 +133,13 @@ static size_t growth(const struct shard *shard, const struct entry *entry)
 	return entry_cost(entry) + (shard->entries >= shard->buckets ? table_cost(shard) : 0);
 }
 
-static struct entry **find(const struct shard *shard, uint64_t hash, const uint8_t *name, size_t len, uint16_t type)
+static struct entry **find(const struct shard *shard, uint64_t hash, const struct cache_key *key, size_t len)
 {
 	struct entry **at = bucket_of(shard, hash);
 	for (; *at != NULL; at = &(*at)->next) {
 		const struct entry *entry = *at;
-		if (entry->hash == hash && entry->type == type && entry->name_len == len &&
-			memcmp(entry->bytes, name, len) == 0)
+		if (entry->hash == hash && entry->type == key->type && entry->space == key->space &&
+			entry->name_len == len && memcmp(entry->bytes, key->name, len) == 0)
 			break;
 	}
 	return at;
@@ -251,16 +251,16 @@ static bool is_fresh(const struct entry *entry, uint32_t now_s)
 	return now_s < entry->expire_s && now_s >= entry->stored_s;
 }
 
-int rrcache_get(struct rrcache *cache, struct arena *arena, const uint8_t *name, uint16_t type, enum rank least,
-	struct cached *out)
+int rrcache_get(
+	struct rrcache *cache, struct arena *arena, const struct cache_key *key, enum rank least, struct cached *out)
 {
-	size_t len = name_len(name);
-	uint64_t hash = hash_key(name, len, type);
+	size_t len = name_len(key->name);
+	uint64_t hash = hash_key(key, len);
 	struct shard *shard = shard_of(cache, hash);
 	uint32_t now_s = clock_wall_s();
 	int ret = E_NOENT;
 	pthread_mutex_lock(&shard->lock);
-	struct entry **at = find(shard, hash, name, len, type), *entry = *at;
+	struct entry **at = find(shard, hash, key, len), *entry = *at;
 	if (entry != NULL && !is_fresh(entry, now_s)) {
 		drop(shard, at);
 	} else if (entry != NULL && (enum rank)entry->rank >= least) {
@@ -294,15 +294,16 @@ uint32_t rrcache_clamp(const struct rrcache *cache, uint32_t ttl_s)
 	return ttl_s > most ? most : ttl_s;
 }
 
-void rrcache_put(struct rrcache *cache, const uint8_t *name, uint16_t type, enum cache_kind kind, enum rank rank,
+void rrcache_put(struct rrcache *cache, const struct cache_key *key, enum cache_kind kind, enum rank rank,
 	uint32_t ttl_s, const struct rrset *const sets[], uint16_t count)
 {
 	ttl_s = rrcache_clamp(cache, ttl_s);
 	if (ttl_s == 0)
 		return;
-	struct entry *entry = make_entry(name, sets, count);
-	entry->hash = hash_key(name, entry->name_len, type);
-	entry->type = type;
+	struct entry *entry = make_entry(key->name, sets, count);
+	entry->hash = hash_key(key, entry->name_len);
+	entry->type = key->type;
+	entry->space = (uint8_t)key->space;
 	entry->kind = (uint8_t)kind;
 	entry->rank = (uint8_t)rank;
 	entry->stored_s = clock_wall_s();
@@ -310,7 +311,7 @@ void rrcache_put(struct rrcache *cache, const uint8_t *name, uint16_t type, enum
 	struct shard *shard = shard_of(cache, entry->hash);
 	size_t limit = cache->shard_bytes;
 	pthread_mutex_lock(&shard->lock);
-	struct entry **old = find(shard, entry->hash, name, entry->name_len, type);
+	struct entry **old = find(shard, entry->hash, key, entry->name_len);
 	bool keep_old = *old != NULL && is_fresh(*old, entry->stored_s) && (*old)->rank > entry->rank;
 	bool fits = table_cost(shard) + entry_cost(entry) <= limit;
 	if (!keep_old && fits) {

@@ -22,10 +22,11 @@
 
 #define OWN_FOLDER "/run/berth"
 
-enum { IDLE_MS = 60000, OUT_MAX = 8 << 20 };
+enum { IDLE_MS = 60000, PAUSE_MS = 100, OUT_MAX = 8 << 20 };
 
 struct control {
 	struct watch watch;
+	struct pause pause;
 	struct server *server;
 	struct link clients;
 	unsigned count;
@@ -36,7 +37,6 @@ struct client {
 	struct stream stream;
 	struct link link;
 	struct control *control;
-	unsigned calls; /* under way: they hold the struct */
 };
 
 static void free_client(struct client *client)
@@ -48,9 +48,7 @@ static void free_client(struct client *client)
 
 static void on_closed(struct stream *stream)
 {
-	struct client *client = container_of(stream, struct client, stream);
-	if (client->calls == 0)
-		free_client(client);
+	free_client(container_of(stream, struct client, stream));
 }
 
 void control_reply(struct control_call *call, json_t *reply)
@@ -64,10 +62,7 @@ void control_reply(struct control_call *call, json_t *reply)
 	}
 	free(text);
 	free(call);
-	if (!client->stream.closed)
-		stream_done(&client->stream);
-	if (--client->calls == 0 && client->stream.closed)
-		free_client(client);
+	stream_done(&client->stream);
 }
 
 void control_reply_error(struct control_call *call, const char *format, ...)
@@ -86,10 +81,13 @@ static size_t on_data(struct stream *stream, const uint8_t *data, size_t len)
 	const uint8_t *end = memchr(data, '\n', len);
 	if (end == NULL)
 		return 0;
+	if (stream->expected >= LIMIT_CONTROL_CALLS) {
+		stream_hold(stream);
+		return 0;
+	}
 	struct control_call *call = xzalloc(1, sizeof(*call));
 	call->server = client->control->server;
 	call->client = client;
-	client->calls++;
 	stream_expect(stream);
 	json_error_t error;
 	json_t *request = json_loadb((const char *)data, (size_t)(end - data), JSON_REJECT_DUPLICATES, &error);
@@ -109,6 +107,8 @@ static void on_ready(struct watch *watch, uint32_t events)
 	(void)events;
 	struct control *control = container_of(watch, struct control, watch);
 	int fd = accept4(watch->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	if (fd < 0 && (errno == EMFILE || errno == ENFILE))
+		loop_pause(&control->server->loop, &control->pause, watch, EPOLLIN, PAUSE_MS);
 	if (fd < 0)
 		return;
 	if (control->count >= LIMIT_CONTROL_CLIENTS) {
@@ -217,11 +217,7 @@ void control_free(struct control *control)
 		return;
 	while (!link_is_empty(&control->clients)) {
 		struct client *client = container_of(control->clients.next, struct client, link);
-		client->calls = 0;
-		if (client->stream.closed)
-			free_client(client);
-		else
-			stream_close(&client->stream);
+		stream_abandon(&client->stream);
 	}
 	close(control->watch.fd);
 	unlink(control->path);

@@ -234,7 +234,7 @@ static void run_inquiry(struct control_call *call, const json_t *request, bool s
 	*q = (struct question){.name = inquiry->name, .type = KNOT_RRTYPE_A, .rclass = KNOT_CLASS_IN};
 	if (name == NULL || name_from_text(inquiry->name, name) != 0) {
 		control_reply_error(call, "\"%s\" is no domain name", name != NULL ? name : "");
-	} else if (type != NULL && (type_from_text(type, &q->type) != 0 ||
+	} else if (type != NULL && (type_from_text(type, &q->type) != 0 || q->type == 0 ||
 					   (knot_rrtype_is_metatype(q->type) && q->type != KNOT_RRTYPE_ANY))) {
 		control_reply_error(call, "\"%s\" is no record type that can be looked up; try A, AAAA, MX, TXT", type);
 	} else {

@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/arena.h"
 #include "base/error.h"
 
 enum { TCP_BACKLOG = 256, UDP_BUFFER = 4 << 20 };
@@ -63,6 +64,8 @@ static void explain(const struct addr *addr, const char *transport, int error, c
 		       "listen:";
 	if (error == EADDRNOTAVAIL)
 		todo = "this machine does not have that address; choose another with listen:";
+	if (error == EMFILE || error == ENFILE)
+		todo = "raise the descriptor limit (LimitNOFILE=, ulimit -n)";
 	snprintf(why, size, "cannot listen on %s (%s): %s; %s", addr_text(addr, text), transport, what, todo);
 }
 
@@ -97,8 +100,8 @@ int listen_open(struct worker *worker, const struct addr *addr, char *why, size_
 	if (ret != 0)
 		return ret;
 	size_t room = worker->listeners + 1;
-	worker->udp = realloc(worker->udp, room * sizeof(*worker->udp));
-	worker->tcp = realloc(worker->tcp, room * sizeof(*worker->tcp));
+	worker->udp = xrealloc(worker->udp, room * sizeof(*worker->udp));
+	worker->tcp = xrealloc(worker->tcp, room * sizeof(*worker->tcp));
 	worker->udp[worker->listeners] = udp_listener_new(worker, udp, addr_is_any(addr), addr_is_v6(addr));
 	worker->tcp[worker->listeners] = tcp_listener_new(worker, tcp);
 	worker->listeners = room;

@@ -16,10 +16,11 @@
 #include "daemon/serve.h"
 #include "net/stream.h"
 
-enum { FRAME_HEAD = 2, OUT_MAX = 1 << 20, ACCEPT_ROUNDS = 16 };
+enum { FRAME_HEAD = 2, OUT_MAX = 1 << 20, ACCEPT_ROUNDS = 16, PAUSE_MS = 100 };
 
 struct tcp_listener {
 	struct watch watch;
+	struct pause pause;
 	struct worker *worker;
 	struct link conns;
 	unsigned count;
@@ -30,7 +31,6 @@ struct conn {
 	struct link link;
 	struct tcp_listener *listener;
 	struct addr addr;
-	unsigned pending; /* answers still to come: they hold the struct */
 };
 
 /* Where an answer is written before it is copied into the stream's buffer: one for each thread. */
@@ -45,9 +45,7 @@ static void free_conn(struct conn *conn)
 
 static void on_closed(struct stream *stream)
 {
-	struct conn *conn = container_of(stream, struct conn, stream);
-	if (conn->pending == 0)
-		free_conn(conn);
+	free_conn(container_of(stream, struct conn, stream));
 }
 
 /* --- answers --- */
@@ -75,17 +73,13 @@ static void send_reply(const struct peer *peer, size_t len)
 static void hold(const struct peer *peer)
 {
 	struct conn *conn = peer->from;
-	conn->pending++;
 	stream_expect(&conn->stream);
 }
 
 static void release(const struct peer *peer)
 {
 	struct conn *conn = peer->from;
-	if (!conn->stream.closed)
-		stream_done(&conn->stream); /* may close; the struct stays while `pending` counts us */
-	if (--conn->pending == 0 && conn->stream.closed)
-		free_conn(conn);
+	stream_done(&conn->stream);
 }
 
 /* --- queries --- */
@@ -98,7 +92,7 @@ static size_t on_data(struct stream *stream, const uint8_t *data, size_t len)
 	size_t size = (size_t)data[0] << 8 | data[1];
 	if (len < FRAME_HEAD + size)
 		return 0;
-	if (conn->pending >= LIMIT_TCP_CLIENT_QUERIES) {
+	if (stream->expected >= LIMIT_TCP_CLIENT_QUERIES) {
 		stream_hold(stream); /* the rest waits in the client's own buffers: RFC 7766 6.2.1.1 */
 		return 0;
 	}
@@ -144,7 +138,7 @@ static bool make_place(struct tcp_listener *listener)
 		return true;
 	for (struct link *l = listener->conns.next; l != &listener->conns; l = l->next) {
 		struct conn *conn = container_of(l, struct conn, link);
-		if (conn->pending == 0) {
+		if (conn->stream.expected == 0) {
 			stream_close(&conn->stream);
 			return true;
 		}
@@ -161,8 +155,10 @@ static void on_ready(struct watch *watch, uint32_t events)
 		socklen_t len = sizeof(addr);
 		int fd = accept4(watch->fd, &addr.sa, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
 		if (fd < 0) {
-			if (errno == EMFILE || errno == ENFILE)
-				log_warning("a TCP client was not accepted: no descriptors left; raise LimitNOFILE=");
+			if (errno == EMFILE || errno == ENFILE) {
+				log_warning("a TCP client waits: no descriptors left; raise LimitNOFILE=");
+				loop_pause(&listener->worker->loop, &listener->pause, watch, EPOLLIN, PAUSE_MS);
+			}
 			return;
 		}
 		if (make_place(listener))
@@ -191,11 +187,7 @@ void tcp_listener_free(struct tcp_listener *listener)
 {
 	while (!link_is_empty(&listener->conns)) {
 		struct conn *conn = container_of(listener->conns.next, struct conn, link);
-		conn->pending = 0; /* lookups have ended before */
-		if (conn->stream.closed)
-			free_conn(conn);
-		else
-			stream_close(&conn->stream);
+		stream_abandon(&conn->stream); /* lookups have ended before */
 	}
 	close(listener->watch.fd);
 	free(listener);

@@ -98,6 +98,20 @@ static void send_reply(const struct peer *peer, size_t len)
 
 /* --- in --- */
 
+/* The interface is left to routing, but for addresses that mean nothing without one. */
+static void forget_interface(struct cmsghdr *c, bool v6)
+{
+	if (v6) {
+		struct in6_pktinfo *info = (struct in6_pktinfo *)(void *)CMSG_DATA(c);
+		if (!IN6_IS_ADDR_LINKLOCAL(&info->ipi6_addr))
+			info->ipi6_ifindex = 0;
+	} else {
+		struct in_pktinfo *info = (struct in_pktinfo *)(void *)CMSG_DATA(c);
+		info->ipi_ifindex = 0;
+		info->ipi_spec_dst = info->ipi_addr;
+	}
+}
+
 /* The address that was asked, as control data for the reply. */
 static void keep_local(const struct udp_listener *listener, struct msghdr *msg, struct peer *peer)
 {
@@ -105,20 +119,11 @@ static void keep_local(const struct udp_listener *listener, struct msghdr *msg, 
 	peer->local_len = 0;
 	for (struct cmsghdr *c = CMSG_FIRSTHDR(msg); c != NULL; c = CMSG_NXTHDR(msg, c)) {
 		size_t len = CMSG_SPACE(c->cmsg_len - CMSG_LEN(0));
-		if (c->cmsg_level != level || c->cmsg_type != type || len > SERVE_LOCAL + CMSG_LEN(0))
+		if (c->cmsg_level != level || c->cmsg_type != type || len > sizeof(peer->local))
 			continue;
-		_Alignas(struct cmsghdr) uint8_t copy[CONTROL] = {0};
-		memcpy(copy, c, c->cmsg_len);
-		if (!listener->v6) {
-			struct in_pktinfo *info =
-				(struct in_pktinfo *)(void *)CMSG_DATA((struct cmsghdr *)(void *)copy);
-			info->ipi_ifindex = 0; /* routing decides the way back */
-			info->ipi_spec_dst = info->ipi_addr;
-		}
-		if (len <= SERVE_LOCAL) {
-			memcpy(peer->local, copy, len);
-			peer->local_len = (uint8_t)len;
-		}
+		forget_interface(c, listener->v6);
+		memcpy(peer->local, c, c->cmsg_len);
+		peer->local_len = (uint8_t)len;
 	}
 }
 

@@ -6,13 +6,17 @@
  * Thread: the worker's that got the query; the later reply comes on the same thread. Never suspends. */
 #pragma once
 
+#include <netinet/in.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/socket.h>
 
 #include "base/addr.h"
 #include "daemon/server.h"
 
-enum { SERVE_LOCAL = 32 }; /* room for the local address of a wildcard listener, kept for the reply */
+enum {
+	SERVE_LOCAL = CMSG_SPACE(sizeof(struct in6_pktinfo))
+}; /* room for the local address of a wildcard listener, kept for the reply */
 
 /* Where a query came from and how its answer goes back. Copied while the answer is pending. */
 struct peer {

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/arena.h"
@@ -17,7 +18,7 @@
 #include "daemon/worker.h"
 #include "ports/kernel.h"
 
-enum { OWNER_SEED = 0x0e4e, ANSWERS_SHARE = 4 };
+enum { FILES_KEPT_FREE = 1024, OWNER_SEED = 0x0e4e };
 
 struct worker *server_owner(const struct server *server, const uint8_t *name)
 {
@@ -72,14 +73,19 @@ static int make_settings(struct settings *settings, const struct config *config,
 
 /* --- begin --- */
 
-static void make_shared(struct server *server)
+static struct rrcache_conf rrcache_conf_of(const struct config *config)
 {
-	const struct config *config = server->config;
-	struct rrcache_conf conf = {
-		.bytes = config->cache.memory - config->cache.memory / ANSWERS_SHARE,
+	return (struct rrcache_conf){
+		.bytes = config->cache.memory - server_answers_bytes(config),
 		.ttl_min_s = config->cache.ttl_min,
 		.ttl_max_s = config->cache.ttl_max,
 	};
+}
+
+static void make_shared(struct server *server)
+{
+	const struct config *config = server->config;
+	struct rrcache_conf conf = rrcache_conf_of(config);
 	server->rrcache = rrcache_new(&conf);
 	server->facts = facts_new();
 	server->space = port_space_new();
@@ -109,6 +115,33 @@ static int open_listeners(struct server *server, struct worker *worker, char *wh
 	return 0;
 }
 
+/* How many sockets the pool may hold and leave descriptors for clients, TCP to servers and loans beyond the pool. */
+static unsigned pool_sockets(const struct config *config)
+{
+	struct rlimit limit;
+	unsigned wanted = config->ports.pool;
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY)
+		return wanted;
+	rlim_t can = limit.rlim_cur / 2;
+	if (limit.rlim_cur > 2 * FILES_KEPT_FREE)
+		can = limit.rlim_cur - FILES_KEPT_FREE;
+	if (wanted <= can)
+		return wanted;
+	log_warning("ports.pool is %u, but %lu descriptors are allowed: %lu sockets are kept; raise LimitNOFILE= or "
+		    "ulimit -n",
+		wanted, (unsigned long)limit.rlim_cur, (unsigned long)can);
+	return (unsigned)can;
+}
+
+static void equip_workers(struct server *server, const struct settings *settings)
+{
+	unsigned sockets = pool_sockets(server->config);
+	for (unsigned i = 0; i < server->workers; i++) {
+		worker_equip(&server->worker[i], sockets);
+		worker_apply(&server->worker[i], settings);
+	}
+}
+
 int server_init(struct server *server, struct config *config, const char *config_path, char *why, size_t size)
 {
 	*server = (struct server){.config = config, .config_path = config_path, .started_us = clock_mono_us()};
@@ -129,12 +162,12 @@ int server_init(struct server *server, struct config *config, const char *config
 		ret = worker_init(worker, server, i, why, size);
 		if (ret == 0)
 			ret = open_listeners(server, worker, why, size);
-		if (ret == 0)
-			worker_apply(worker, settings);
 	}
-	free(settings);
 	if (ret == 0)
 		ret = control_open(&server->control, server, why, size);
+	if (ret == 0)
+		equip_workers(server, settings);
+	free(settings);
 	return ret;
 }
 
@@ -194,11 +227,7 @@ static void tell_what_needs_restart(const struct config *old, const struct confi
 
 static void apply_shared(struct server *server, const struct config *config)
 {
-	struct rrcache_conf conf = {
-		.bytes = config->cache.memory - config->cache.memory / ANSWERS_SHARE,
-		.ttl_min_s = config->cache.ttl_min,
-		.ttl_max_s = config->cache.ttl_max,
-	};
+	struct rrcache_conf conf = rrcache_conf_of(config);
 	rrcache_configure(server->rrcache, &conf);
 	log_init(config->log_level);
 	set_usable(server, config);

@@ -75,6 +75,12 @@ void server_reload_soon(struct server *server);
 /* The usable ports of a configuration on this machine, to be freed; what took ports away is logged with `tell`. */
 struct port_set *server_usable_ports(const struct config *config, bool tell);
 
+/* A quarter of cache.memory is for finished answers, in equal shares; the rest is the rrset cache's. */
+static inline size_t server_answers_bytes(const struct config *config)
+{
+	return config->cache.memory / 4;
+}
+
 /* The worker that runs all lookups of a name. Any thread. */
 struct worker *server_owner(const struct server *server, const uint8_t *name);
 

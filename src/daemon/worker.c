@@ -11,8 +11,6 @@
 #include "base/limits.h"
 #include "daemon/listen.h"
 
-enum { USER_BYTES = 64, ANSWERS_SHARE = 4 };
-
 static void on_turn(void *arg)
 {
 	listen_flush(arg);
@@ -23,17 +21,17 @@ static unsigned share(unsigned all, unsigned workers, unsigned index)
 	return all / workers + (index < all % workers);
 }
 
-static void make_pool(struct worker *worker)
+static void make_pool(struct worker *worker, unsigned sockets)
 {
 	const struct server *server = worker->server;
 	worker->ledger = ledger_new(LIMIT_LEDGER / server->workers);
 	struct pool_conf conf = {
 		.space = server->space,
 		.ledger = worker->ledger,
-		.size = share(server->config->ports.pool, server->workers, worker->index),
+		.size = share(sockets, server->workers, worker->index),
 		.ipv4 = server->config->resolver.ipv4,
 		.ipv6 = server->config->resolver.ipv6,
-		.user_size = USER_BYTES,
+		.user_size = RESOLVER_LOAN_USER,
 	};
 	worker->pool = pool_new(&conf);
 }
@@ -60,11 +58,14 @@ int worker_init(struct worker *worker, struct server *server, unsigned index, ch
 	}
 	worker->loop.on_turn = on_turn;
 	worker->loop.on_turn_arg = worker;
-	make_pool(worker);
-	make_resolver(worker);
-	/* A quarter of the memory is for finished answers, in equal shares; the rest is the rrset cache's. */
-	worker->answers = answers_new(server->config->cache.memory / ANSWERS_SHARE / server->workers);
+	worker->answers = answers_new(server_answers_bytes(server->config) / server->workers);
 	return 0;
+}
+
+void worker_equip(struct worker *worker, unsigned sockets)
+{
+	make_pool(worker, sockets);
+	make_resolver(worker);
 }
 
 void worker_apply(struct worker *worker, const struct settings *settings)
@@ -106,7 +107,8 @@ void worker_join(struct worker *worker)
 
 void worker_end_lookups(struct worker *worker)
 {
-	resolver_free(worker->resolver);
+	if (worker->resolver != NULL)
+		resolver_free(worker->resolver);
 	worker->resolver = NULL;
 }
 

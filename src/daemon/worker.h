@@ -5,6 +5,8 @@
 
 /* Main thread, before start. 0, or an error with one line in `why`. */
 int worker_init(struct worker *worker, struct server *server, unsigned index, char *why, size_t size);
+/* The pool and the resolver: after all listeners have their descriptors. `sockets`: how many the pool may open. */
+void worker_equip(struct worker *worker, unsigned sockets);
 int worker_start(struct worker *worker);
 /* Main thread: asks the worker to end and waits for it. */
 void worker_join(struct worker *worker);

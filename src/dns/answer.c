@@ -100,23 +100,22 @@ int answer_write(struct answer_wire *out, struct arena *arena, const struct answ
 {
 	static _Thread_local uint8_t scratch[LIMIT_MESSAGE];
 	*out = (struct answer_wire){.ede = answer->ede, .ede_extra = answer->ede_extra};
-	knot_mm_t mm = knot_mm_of(arena);
-	knot_pkt_t *pkt = knot_pkt_new(scratch, sizeof(scratch) - 256, &mm); /* room for an OPT with its EDE */
+	/* Not in the arena: the packet grows by copying, and an arena would keep each copy. */
+	knot_pkt_t *pkt = knot_pkt_new(scratch, sizeof(scratch) - 256, NULL); /* room for an OPT with its EDE */
 	if (pkt == NULL)
 		return E_NOMEM;
 	memset(scratch, 0, MESSAGE_HEADER);
-	if (knot_pkt_put_question(pkt, q->name, q->rclass, q->type) != KNOT_EOK)
-		return E_SPACE;
-	for (int i = 0; i < SECTIONS; i++) {
-		int ret = put_section(pkt, answer, (enum section)i, q, dnssec_ok);
-		if (ret != 0)
-			return ret;
+	int ret = knot_pkt_put_question(pkt, q->name, q->rclass, q->type) == KNOT_EOK ? 0 : E_SPACE;
+	for (int i = 0; i < SECTIONS && ret == 0; i++)
+		ret = put_section(pkt, answer, (enum section)i, q, dnssec_ok);
+	if (ret == 0) {
+		set_header(scratch, answer);
+		out->wire = arena_copy(arena, scratch, pkt->size);
+		out->len = pkt->size;
+		note_ttls(out, arena);
 	}
-	set_header(scratch, answer);
-	out->wire = arena_copy(arena, scratch, pkt->size);
-	out->len = pkt->size;
-	note_ttls(out, arena);
-	return 0;
+	knot_pkt_free(pkt);
+	return ret;
 }
 
 size_t opt_write(

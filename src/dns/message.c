@@ -104,7 +104,8 @@ static void settle_lone_sigs(struct rrset *set)
 	set->sigs = (knot_rdataset_t){0};
 }
 
-static size_t collect(struct record *records, const knot_pktsection_t *section)
+/* Who asks for RRSIG gets them as an rrset of their own, whatever they cover. */
+static size_t collect(struct record *records, const knot_pktsection_t *section, bool sigs_apart)
 {
 	size_t count = 0;
 	for (uint16_t i = 0; i < section->count; i++) {
@@ -112,7 +113,7 @@ static size_t collect(struct record *records, const knot_pktsection_t *section)
 		if (rr->type == KNOT_RRTYPE_OPT || rr->type == KNOT_RRTYPE_TSIG || rr->rrs.count == 0)
 			continue;
 		knot_dname_to_lower(rr->owner);
-		bool is_sig = rr->type == KNOT_RRTYPE_RRSIG;
+		bool is_sig = rr->type == KNOT_RRTYPE_RRSIG && !sigs_apart;
 		records[count++] = (struct record){
 			.rr = rr,
 			.rdata = rr->rrs.rdata,
@@ -131,7 +132,7 @@ static void group_section(struct message *msg, struct arena *arena, enum section
 	if (section->count == 0)
 		return;
 	struct record *records = arena_alloc(arena, section->count * sizeof(*records));
-	size_t count = collect(records, section);
+	size_t count = collect(records, section, msg->question.type == KNOT_RRTYPE_RRSIG);
 	qsort(records, count, sizeof(*records), compare_records);
 	struct rrset *sets = arena_alloc(arena, count * sizeof(*sets));
 	uint16_t made = 0;

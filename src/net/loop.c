@@ -61,9 +61,7 @@ void loop_timer_set(struct loop *loop, struct timer *timer, uint64_t at_us)
 	loop_timer_cancel(loop, timer);
 	if (loop->heap_count + 1 >= loop->heap_room) {
 		loop->heap_room = loop->heap_room ? loop->heap_room * 2 : 256;
-		struct timer **heap = realloc(loop->heap, loop->heap_room * sizeof(*heap));
-		require(heap != NULL);
-		loop->heap = heap;
+		loop->heap = xrealloc(loop->heap, loop->heap_room * sizeof(*loop->heap));
 	}
 	timer->at_us = at_us;
 	loop->heap[++loop->heap_count] = timer;
@@ -148,6 +146,21 @@ void loop_unwatch(struct loop *loop, struct watch *watch)
 {
 	(void)control(loop, EPOLL_CTL_DEL, watch, 0);
 	loop_forget(loop, watch);
+}
+
+static void on_pause_over(struct timer *timer)
+{
+	struct pause *pause = container_of(timer, struct pause, timer);
+	(void)loop_rewatch(pause->loop, pause->watch, pause->events);
+}
+
+void loop_pause(struct loop *loop, struct pause *pause, struct watch *watch, uint32_t events, unsigned ms)
+{
+	if (pause->timer.place != 0)
+		return;
+	*pause = (struct pause){.timer = {.on_timer = on_pause_over}, .loop = loop, .watch = watch, .events = events};
+	(void)loop_rewatch(loop, watch, 0);
+	loop_timer_set(loop, &pause->timer, loop->now_us + ms * 1000ull);
 }
 
 static int sleep_ms(const struct loop *loop)

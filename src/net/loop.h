@@ -74,6 +74,15 @@ void loop_unwatch(struct loop *loop, struct watch *watch);
 /* For a descriptor that was closed, which took it out of epoll: forgets undelivered events only. */
 void loop_forget(struct loop *loop, struct watch *watch);
 
+/* Takes a watch out for a while: for a listener that cannot accept now and would be called again and again. */
+struct pause {
+	struct timer timer;
+	struct loop *loop;
+	struct watch *watch;
+	uint32_t events;
+};
+void loop_pause(struct loop *loop, struct pause *pause, struct watch *watch, uint32_t events, unsigned ms);
+
 /* Sets or moves a timer; at_us is CLOCK_MONOTONIC. Equal times run in any order. */
 void loop_timer_set(struct loop *loop, struct timer *timer, uint64_t at_us);
 void loop_timer_cancel(struct loop *loop, struct timer *timer);

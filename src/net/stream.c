@@ -29,8 +29,12 @@ static bool make_room(struct bytes *bytes, size_t need, size_t max)
 	return true;
 }
 
-static void finish(struct stream *stream)
+/* The owner gets its struct back when nobody uses it any more: not while a callback of it runs, and not while somebody
+ * has still to call stream_done. */
+static void finish_if_unused(struct stream *stream)
 {
+	if (!stream->closed || stream->in_callback || stream->expected > 0)
+		return;
 	free(stream->in.data);
 	free(stream->out.data);
 	stream->ops->on_closed(stream);
@@ -44,8 +48,7 @@ void stream_close(struct stream *stream)
 	loop_timer_cancel(stream->loop, &stream->idle);
 	loop_unwatch(stream->loop, &stream->watch);
 	close(stream->watch.fd);
-	if (!stream->in_callback)
-		finish(stream);
+	finish_if_unused(stream);
 }
 
 static void touch(struct stream *stream)
@@ -144,21 +147,32 @@ static void resume(struct stream *stream)
 	offer(stream);
 	settle(stream);
 	stream->in_callback = false;
-	if (stream->closed)
-		finish(stream);
+	finish_if_unused(stream);
 }
 
 void stream_done(struct stream *stream)
 {
 	stream->expected--;
-	if (!stream->closed)
-		touch(stream);
+	if (stream->closed) {
+		finish_if_unused(stream);
+		return;
+	}
+	touch(stream);
 	if (stream->in_callback)
 		return;
-	if (stream->held && !stream->closed)
+	if (stream->held)
 		resume(stream);
 	else
 		settle(stream);
+}
+
+void stream_abandon(struct stream *stream)
+{
+	stream->expected = 0;
+	if (stream->closed)
+		finish_if_unused(stream);
+	else
+		stream_close(stream);
 }
 
 static void receive(struct stream *stream)
@@ -192,8 +206,7 @@ static void on_ready(struct watch *watch, uint32_t events)
 		receive(stream);
 	settle(stream);
 	stream->in_callback = false;
-	if (stream->closed)
-		finish(stream);
+	finish_if_unused(stream);
 }
 
 int stream_init(struct stream *stream, struct loop *loop, int fd, const struct stream_ops *ops, unsigned idle_ms)

@@ -5,8 +5,9 @@
  *	stream_write(&conn->stream, bytes, len);
  *
  * on_data gets all that is there and says how many bytes it used; the rest is offered again with more behind it. When
- * the input buffer is full and nothing is used, the stream closes. on_closed is called once, last; the owner frees the
- * struct there. Writing to a closed stream does nothing. Thread: the loop's. Never suspends. */
+ * the input buffer is full and nothing is used, the stream closes. on_closed is called once, last: after the close,
+ *outside of all callbacks, when nothing is expected any more; the owner frees the struct there. Writing to a closed
+ *stream does nothing. Thread: the loop's. Never suspends. */
 #pragma once
 
 #include <stdbool.h>
@@ -49,5 +50,7 @@ void stream_close(struct stream *stream);
 /* The owner will write later: do not close for idleness or end of input until as many stream_done. */
 void stream_expect(struct stream *stream);
 void stream_done(struct stream *stream);
+/* For the end: whatever was expected will not come. */
+void stream_abandon(struct stream *stream);
 /* From within on_data, which then returns 0: no more input until the next stream_done. Only while one is expected. */
 void stream_hold(struct stream *stream);

@@ -72,12 +72,16 @@ static bool is_fragment_note(const struct cmsghdr *c)
 	       (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_RECVFRAGSIZE);
 }
 
-ssize_t moor_receive(int fd, uint8_t *data, size_t room, bool *fragmented)
+ssize_t moor_receive(int fd, uint8_t *data, size_t room, struct addr *from, bool *fragmented)
 {
 	_Alignas(struct cmsghdr) uint8_t control[64];
 	struct iovec iov = {data, room};
-	struct msghdr msg = {
-		.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control)};
+	struct msghdr msg = {.msg_name = from,
+		.msg_namelen = sizeof(*from),
+		.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = control,
+		.msg_controllen = sizeof(control)};
 	ssize_t got = recvmsg(fd, &msg, MSG_DONTWAIT | MSG_TRUNC);
 	*fragmented = false;
 	for (struct cmsghdr *c = got >= 0 ? CMSG_FIRSTHDR(&msg) : NULL; c != NULL; c = CMSG_NXTHDR(&msg, c))

@@ -16,8 +16,8 @@ int moor_open(int family, bool tcp);
 int moor_set_port(int fd, uint16_t port);
 /* Binds the port explicitly, on the wildcard address. 0, or -1 with errno. */
 int moor_bind(int fd, int family, uint16_t port);
-/* The next datagram, without waiting: its length, which may be more than `room`, or -1 with errno. *fragmented: it came
- * in IP fragments, of which a forged one may be part. */
-ssize_t moor_receive(int fd, uint8_t *data, size_t room, bool *fragmented);
+/* The next datagram, without waiting: its length, which may be more than `room`, or -1 with errno. *from is its source;
+ * *fragmented: it came in IP fragments. */
+ssize_t moor_receive(int fd, uint8_t *data, size_t room, struct addr *from, bool *fragmented);
 /* Lets go of server and, if the kernel chose it, port; throws away what was queued. */
 void moor_release(int fd);

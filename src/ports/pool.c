@@ -17,12 +17,15 @@
 #include "ports/kernel.h"
 #include "ports/moor.h"
 
+enum { LOOK_ONE_IN = 32, RANGE_EVERY_US = 5000000 };
 enum { FAMILY_V4, FAMILY_V6, FAMILIES };
 
 struct pool {
 	struct pool_conf conf;
 	struct port_draw draw;
 	struct port_range moorable;
+	uint64_t range_read_us; /* monotonic */
+	unsigned moorings;
 	struct link idle[FAMILIES]; /* last in, first out: warm in the caches */
 	struct link lent;
 	unsigned idle_count, lent_count;
@@ -115,21 +118,32 @@ static bool can_moor(const struct pool *pool, uint16_t port)
 	return port >= pool->moorable.first && port <= pool->moorable.last && pool->moorable.last > 0;
 }
 
-/* Why a port could not be had, by the errno of the call that said so: E_EXIST when the next draw may do better. */
-static int judge(int error)
+/* What an errno says depends on the call that gave it: only some of them speak of the port. E_EXIST: the port is
+ * another program's, the next draw may do better. */
+static int judge_open(int error)
 {
-	switch (error) {
-	case EADDRINUSE:
-	case EADDRNOTAVAIL:
-	case EAGAIN: /* autobind found [p,p] full */ counters_add(COUNT_PORTS_TAKEN, 1); return E_EXIST;
-	case EACCES:
-	case EPERM: counters_add(COUNT_PORTS_DENIED, 1); return E_EXIST;
-	case EMFILE:
-	case ENFILE:
-	case ENOBUFS:
-	case ENOMEM: counters_add(COUNT_PORTS_NOFILES, 1); return E_NOPORT;
-	default: return error_of_errno(error) == E_UNREACH ? E_UNREACH : E_SYSTEM;
+	counters_add(COUNT_PORTS_NOFILES, 1);
+	return error == EAFNOSUPPORT ? E_UNREACH : E_NOPORT;
+}
+
+static int judge_bind(int error)
+{
+	if (error == EADDRINUSE || error == EACCES || error == EPERM) {
+		counters_add(error == EADDRINUSE ? COUNT_PORTS_TAKEN : COUNT_PORTS_DENIED, 1);
+		return E_EXIST;
 	}
+	return error == EADDRNOTAVAIL ? E_UNREACH : E_SYSTEM;
+}
+
+/* `moored`: the kernel had to find the port in this call, and says EAGAIN when [p,p] is full. Everything else is about
+ * the way to the server: no route, no address of that family, broadcast, a rule that forbids it. */
+static int judge_connect(int error, bool moored)
+{
+	if (moored && (error == EAGAIN || error == EADDRINUSE)) {
+		counters_add(COUNT_PORTS_TAKEN, 1);
+		return E_EXIST;
+	}
+	return error == ENOBUFS || error == ENOMEM ? E_NOPORT : E_UNREACH;
 }
 
 /* An idle socket of the family: one that waits, one opened in place of the other family's, or none. */
@@ -150,17 +164,45 @@ static struct loan *take_idle(struct pool *pool, int family)
 	return NULL;
 }
 
+/* The operator may narrow ip_local_port_range while we run; outside of it the kernel ignores [p,p] and chooses by
+ * itself. So the range is read again now and then, and some of the moorings are looked at. */
+static bool is_on_port(struct pool *pool, const struct loan *loan, uint16_t port)
+{
+	struct addr local;
+	socklen_t len = sizeof(local);
+	if (++pool->moorings % LOOK_ONE_IN != 0 || getsockname(loan->fd, &local.sa, &len) != 0)
+		return true;
+	if (addr_port(&local) == port)
+		return true;
+	kernel_local_range(&pool->moorable);
+	return false;
+}
+
+static void refresh_range(struct pool *pool)
+{
+	uint64_t now_us = clock_mono_us();
+	if (pool->moorable.last == 0 || now_us - pool->range_read_us < RANGE_EVERY_US)
+		return;
+	pool->range_read_us = now_us;
+	kernel_local_range(&pool->moorable);
+}
+
 static int moor(struct pool *pool, const struct addr *server, uint16_t port, struct loan **out)
 {
 	struct loan *loan = take_idle(pool, family_of(server));
 	if (loan == NULL)
 		return E_BUSY;
-	if (moor_set_port(loan->fd, port) == 0 && connect(loan->fd, &server->sa, addr_socklen(server)) == 0) {
+	int ret = E_SYSTEM;
+	if (moor_set_port(loan->fd, port) == 0) {
+		ret = connect(loan->fd, &server->sa, addr_socklen(server)) == 0 ? 0 : judge_connect(errno, true);
+		if (ret == 0 && !is_on_port(pool, loan, port))
+			ret = E_EXIST;
+	}
+	if (ret == 0) {
 		loan->moored = true;
 		*out = loan;
 		return 0;
 	}
-	int ret = judge(errno);
 	moor_release(loan->fd);
 	push_idle(pool, loan, family_of(server));
 	return ret;
@@ -171,14 +213,18 @@ static int bind_fresh(
 {
 	bool tcp = transport == TRANSPORT_TCP;
 	struct loan *loan = new_slot(pool);
+	int ret = 0;
 	loan->fd = moor_open(server->sa.sa_family, tcp);
-	if (loan->fd >= 0 && moor_bind(loan->fd, server->sa.sa_family, port) == 0 &&
-		(tcp || connect(loan->fd, &server->sa, addr_socklen(server)) == 0)) {
+	if (loan->fd < 0)
+		ret = judge_open(errno);
+	else if (moor_bind(loan->fd, server->sa.sa_family, port) != 0)
+		ret = judge_bind(errno);
+	else if (!tcp && connect(loan->fd, &server->sa, addr_socklen(server)) != 0)
+		ret = judge_connect(errno, false);
+	if (ret == 0)
 		*out = loan;
-		return 0;
-	}
-	int ret = judge(errno);
-	free_slot(loan);
+	else
+		free_slot(loan);
 	return ret;
 }
 
@@ -213,6 +259,7 @@ int pool_lend(struct pool *pool, const struct addr *server, enum transport trans
 	struct loan **out)
 {
 	int ret = E_NOPORT;
+	refresh_range(pool);
 	for (int i = 0; i < LIMIT_LEND_TRIES; i++) {
 		uint16_t port;
 		ret = port_draw(&pool->draw, &port);
@@ -271,9 +318,17 @@ void pool_return(struct pool *pool, struct loan *loan, enum loan_outcome outcome
 	port_space_release(pool->draw.space, port);
 }
 
-ssize_t loan_receive(const struct loan *loan, uint8_t *data, size_t room, bool *fragmented)
+ssize_t loan_receive(const struct loan *loan, uint8_t *data, size_t room, enum datagram *kind)
 {
-	return moor_receive(loan->fd, data, room, fragmented);
+	struct addr from = {0};
+	bool fragmented;
+	ssize_t got = moor_receive(loan->fd, data, room, &from, &fragmented);
+	*kind = DATAGRAM_WHOLE;
+	if (got >= 0 && !addr_equal(&from, &loan->server))
+		*kind = DATAGRAM_FOREIGN;
+	else if (fragmented)
+		*kind = DATAGRAM_FRAGMENTED;
+	return got;
 }
 
 void pool_state(const struct pool *pool, struct pool_state *out)

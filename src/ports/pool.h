@@ -64,9 +64,13 @@ int pool_lend(struct pool *pool, const struct addr *server, enum transport trans
 	struct loan **out) __attribute__((warn_unused_result));
 void pool_return(struct pool *pool, struct loan *loan, enum loan_outcome outcome);
 
-/* The next datagram of a UDP loan, as recv(MSG_DONTWAIT | MSG_TRUNC); *fragmented: it was put together from IP
- * fragments. */
-ssize_t loan_receive(const struct loan *loan, uint8_t *data, size_t room, bool *fragmented);
+enum datagram {
+	DATAGRAM_WHOLE,
+	DATAGRAM_FRAGMENTED, /* put together from IP fragments, of which one may be forged */
+	DATAGRAM_FOREIGN,    /* from another source: it came before the socket was connected */
+};
+/* The next datagram of a UDP loan, as recv(MSG_DONTWAIT | MSG_TRUNC). */
+ssize_t loan_receive(const struct loan *loan, uint8_t *data, size_t room, enum datagram *kind);
 
 void pool_state(const struct pool *pool, struct pool_state *out);
 /* The ports that the pool could re-moor now: inside the kernel's range. {0,0} when it cannot re-moor at all. */

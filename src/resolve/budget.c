@@ -9,6 +9,7 @@ void budget_init(struct budget *budget, uint64_t now_us)
 	*budget = (struct budget){
 		.deadline_us = now_us + LIMIT_DEADLINE_MS * 1000ull,
 		.left = {[BUDGET_QUESTION] = LIMIT_QUESTIONS,
+			[BUDGET_SERVER_QUESTION] = LIMIT_SERVER_QUESTIONS,
 			[BUDGET_REFERRAL] = LIMIT_REFERRALS,
 			[BUDGET_ALIAS] = LIMIT_ALIASES,
 			[BUDGET_SERVER_LOOKUP] = LIMIT_SERVER_LOOKUPS},
@@ -32,6 +33,7 @@ const char *budget_line_text(enum budget_line line)
 {
 	switch (line) {
 	case BUDGET_QUESTION: return "questions to servers";
+	case BUDGET_SERVER_QUESTION: return "questions for addresses of servers";
 	case BUDGET_REFERRAL: return "referrals";
 	case BUDGET_ALIAS: return "aliases";
 	case BUDGET_SERVER_LOOKUP: return "look-ups of server addresses";

@@ -10,10 +10,11 @@
 #include <stdint.h>
 
 enum budget_line {
-	BUDGET_QUESTION,      /* upstream questions: NXNSAttack CVE-2020-8616 */
-	BUDGET_REFERRAL,      /* referrals followed: CVE-2014-8500 */
-	BUDGET_ALIAS,         /* aliases followed */
-	BUDGET_SERVER_LOOKUP, /* lookups of server addresses: NRDelegation CVE-2022-3204 */
+	BUDGET_QUESTION,        /* upstream questions: NXNSAttack CVE-2020-8616 */
+	BUDGET_REFERRAL,        /* referrals followed: CVE-2014-8500 */
+	BUDGET_ALIAS,           /* aliases followed */
+	BUDGET_SERVER_QUESTION, /* those of them that are asked for addresses of servers: NXNSAttack */
+	BUDGET_SERVER_LOOKUP,   /* lookups of server addresses: NRDelegation CVE-2022-3204 */
 	BUDGET_LINES,
 };
 

@@ -11,7 +11,7 @@ static bool may_ask(const struct request *rq, const struct addr *addr)
 {
 	if (addr_is_v6(addr) ? !rq->options.ipv6 : !rq->options.ipv4)
 		return false;
-	if (addr_is_v6(addr) && request_now_us(rq) < rq->resolver->no_v6_until_us && !addr_is_loopback(addr))
+	if (request_now_us(rq) < rq->resolver->no_route_until_us[addr_is_v6(addr)] && !addr_is_loopback(addr))
 		return false;
 	if (addr_is_loopback(addr))
 		return rq->options.query_loopback;
@@ -60,7 +60,8 @@ static void add_servers(struct cut *cut, struct request *rq, const struct rrset 
 static bool add_cached(struct cut *cut, struct request *rq, const uint8_t *name, uint16_t type)
 {
 	struct cached found;
-	if (rrcache_get(rq->resolver->conf.rrcache, &rq->arena, name, type, RANK_GLUE, &found) != 0)
+	struct cache_key key = {name, type, CACHE_RRSET};
+	if (rrcache_get(rq->resolver->conf.rrcache, &rq->arena, &key, RANK_GLUE, &found) != 0)
 		return false;
 	if (found.kind == CACHE_POSITIVE)
 		cut_add_addresses(cut, rq, found.set[0]);
@@ -101,7 +102,10 @@ static bool is_usable(const struct cut *cut)
 static bool try_cached(struct cut *cut, struct request *rq, const uint8_t *zone)
 {
 	struct cached found;
-	if (rrcache_get(rq->resolver->conf.rrcache, &rq->arena, zone, CACHE_TYPE_CUT, RANK_REFERRAL, &found) != 0)
+	struct cache_key key = {zone, KNOT_RRTYPE_NS, CACHE_CUT};
+	if (rrcache_get(rq->resolver->conf.rrcache, &rq->arena, &key, RANK_REFERRAL, &found) != 0)
+		return false;
+	if (found.kind != CACHE_POSITIVE || found.count != 1 || found.set[0]->type != KNOT_RRTYPE_NS)
 		return false;
 	*cut = (struct cut){.zone = zone};
 	add_servers(cut, rq, found.set[0]);
@@ -134,7 +138,8 @@ static void take_glue(struct cut *child, struct request *rq, const struct messag
 	unsigned before = child->addresses;
 	cut_add_addresses(child, rq, glue);
 	server->looked_up |= child->addresses > before;
-	rrcache_put(rq->resolver->conf.rrcache, glue->owner, type, CACHE_POSITIVE, RANK_GLUE, glue->ttl_s, &glue, 1);
+	struct cache_key key = {glue->owner, type, CACHE_RRSET};
+	rrcache_put(rq->resolver->conf.rrcache, &key, CACHE_POSITIVE, RANK_GLUE, glue->ttl_s, &glue, 1);
 }
 
 void cut_descend(struct cut *cut, struct request *rq, const struct message *reply, const struct rrset *ns)
@@ -146,8 +151,16 @@ void cut_descend(struct cut *cut, struct request *rq, const struct message *repl
 		take_glue(cut, rq, reply, parent, &cut->server[i], KNOT_RRTYPE_A);
 		take_glue(cut, rq, reply, parent, &cut->server[i], KNOT_RRTYPE_AAAA);
 	}
-	rrcache_put(rq->resolver->conf.rrcache, ns->owner, CACHE_TYPE_CUT, CACHE_POSITIVE, RANK_REFERRAL, ns->ttl_s,
-		&ns, 1);
+	struct cache_key key = {ns->owner, KNOT_RRTYPE_NS, CACHE_CUT};
+	rrcache_put(rq->resolver->conf.rrcache, &key, CACHE_POSITIVE, RANK_REFERRAL, ns->ttl_s, &ns, 1);
 	if (!rq->fresh)
 		add_cached_addresses(cut, rq);
+}
+
+void cut_revive(struct cut *cut, unsigned count)
+{
+	for (unsigned i = 0; i < cut->addresses && count > 0; i++) {
+		count -= cut->address[i].dropped;
+		cut->address[i].dropped = false;
+	}
 }

@@ -18,6 +18,7 @@ struct cut_server {
 
 struct cut_address {
 	struct addr addr;
+	uint32_t cost_us; /* what asking it may take, as far as is known; 0: not looked at yet */
 	uint8_t tries;
 	bool dropped; /* not asked again for this question */
 	bool no_edns;
@@ -27,6 +28,7 @@ struct cut {
 	const uint8_t *zone;
 	struct cut_server server[LIMIT_CUT_SERVERS];
 	unsigned servers;
+	unsigned lookups; /* for addresses of its servers, so far */
 	struct cut_address address[LIMIT_CUT_ADDRESSES];
 	unsigned addresses;
 };
@@ -44,5 +46,7 @@ static inline bool cut_is_hints(const struct cut *cut)
 {
 	return name_is_root(cut->zone) && cut->servers == 0;
 }
+/* Gives a few of the dropped addresses another chance, for another question. */
+void cut_revive(struct cut *cut, unsigned count);
 /* Adds the addresses of a server's A or AAAA rrset, as far as they may be asked. */
 void cut_add_addresses(struct cut *cut, const struct request *rq, const struct rrset *set);

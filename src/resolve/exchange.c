@@ -23,6 +23,8 @@ struct mooring {
 	struct fiber *fiber; /* NULL while idle */
 };
 
+_Static_assert(sizeof(struct mooring) <= RESOLVER_LOAN_USER, "a mooring must fit the user bytes of a loan");
+
 /* One try: what was sent and what came back. */
 struct attempt {
 	struct request *rq;
@@ -114,13 +116,12 @@ static int send_question(struct attempt *at)
 static int receive(struct attempt *at)
 {
 	static _Thread_local uint8_t buffer[RECEIVE_MAX];
-	bool fragmented;
-	ssize_t got = loan_receive(at->loan, buffer, sizeof(buffer), &fragmented);
+	enum datagram kind;
+	ssize_t got = loan_receive(at->loan, buffer, sizeof(buffer), &kind);
 	if (got < 0)
 		return errno == EAGAIN || errno == EINTR ? E_NOENT : error_of_errno(errno);
-	/* Of what came in fragments one may be forged; and nobody was offered room for as much as that. */
-	if (fragmented || (size_t)got > sizeof(buffer)) {
-		counters_add(COUNT_UPSTREAM_FRAGMENTED, fragmented);
+	if (kind != DATAGRAM_WHOLE || (size_t)got > sizeof(buffer)) {
+		counters_add(COUNT_UPSTREAM_FRAGMENTED, kind == DATAGRAM_FRAGMENTED);
 		return E_MISMATCH;
 	}
 	at->wire = arena_copy(&at->rq->arena, buffer, (size_t)got);
@@ -176,6 +177,9 @@ static int try_udp_await(struct attempt *at)
 	if (ret == 0)
 		ret = receive_await(at);
 	end_loan(at, loan_outcome_of(ret));
+	/* Silence counts once, by who sent, and only when the whole time was waited for. */
+	if (ret == E_TIMEOUT && clock_mono_us() - at->sent_us >= at->ex->timeout_us)
+		facts_note_silence(at->rq->resolver->conf.facts, at->ex->server);
 	return ret;
 }
 
@@ -275,6 +279,8 @@ static int try_await(struct attempt *at, enum transport transport)
 	match_begin(&at->match, at->rq, at->ex->question, at->ex->server, at->ex->facts, at->ex->edns);
 	at->sent_us = clock_mono_us();
 	ret = transport == TRANSPORT_UDP ? try_udp_await(at) : try_tcp_await(at);
+	if (ret == E_UNREACH && transport == TRANSPORT_UDP)
+		at->rq->budget.left[BUDGET_QUESTION]++; /* nothing left the machine */
 	count(ret);
 	tell_end(at, asked, transport, ret);
 	return ret;
@@ -336,7 +342,7 @@ int exchange_await(struct request *rq, const struct exchange *ex, struct message
 	struct inflight *inflight = &rq->resolver->inflight;
 	struct attempt at = {.rq = rq, .ex = ex, .reply = reply};
 	struct flight_key key;
-	flight_key_make(&key, ex->server, ex->question->name, ex->question->type, ex->question->rclass);
+	flight_key_make(&key, ex->server, ex->question->name, ex->question->type, ex->question->rclass, ex->edns);
 	struct flight *other = inflight_find(inflight, &key), mine;
 	int ret;
 	if (other != NULL) {

@@ -2,7 +2,7 @@
  *
  *	struct exchange ex = {.server = &addr, .question = &q, .edns = true, .timeout_us = 400000};
  *	struct message reply;
- *	int ret = exchange_await(rq, &ex, &reply);
+ *	int ret = exchange_await(rq, &ex, &reply, &rtt_us);
  *
  * A datagram is accepted only when source, port, ID and question match. The first that does not ends UDP for this
  * exchange: it is asked again over TCP, and nothing is learnt from it. TC goes to TCP too. Standards: RFC 5452, RFC

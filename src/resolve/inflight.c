@@ -22,12 +22,12 @@ void inflight_init(struct inflight *inflight)
 		link_init(&inflight->bucket[i]);
 }
 
-void flight_key_make(
-	struct flight_key *key, const struct addr *server, const uint8_t *name, uint16_t type, uint16_t rclass)
+void flight_key_make(struct flight_key *key, const struct addr *server, const uint8_t *name, uint16_t type,
+	uint16_t rclass, bool edns)
 {
 	size_t len;
 	const uint8_t *bytes = addr_bytes(server, &len);
-	*key = (struct flight_key){.server = *server, .name = name, .type = type, .rclass = rclass};
+	*key = (struct flight_key){.server = *server, .name = name, .type = type, .rclass = rclass, .edns = edns};
 	key->hash = hash_bytes(HASH_SEED + type, name, name_len(name)) ^ hash_bytes(HASH_SEED, bytes, len);
 }
 
@@ -38,7 +38,7 @@ static struct link *bucket_of(struct inflight *inflight, const struct flight_key
 
 static bool is_equal(const struct flight_key *a, const struct flight_key *b)
 {
-	return a->hash == b->hash && a->type == b->type && a->rclass == b->rclass &&
+	return a->hash == b->hash && a->type == b->type && a->rclass == b->rclass && a->edns == b->edns &&
 	       addr_equal(&a->server, &b->server) && name_is_equal(a->name, b->name);
 }
 

@@ -3,11 +3,12 @@
  *
  *	struct flight *flight = inflight_find(&inflight, &key);
  *	if (flight != NULL) ret = inflight_join_await(flight, arena, deadline_us, &wire, &len);
- *	else { inflight_begin(&inflight, &mine, &key); ...; inflight_end(&inflight, &mine, ret, wire, len); }
+ *	else { inflight_begin(&inflight, &mine, &key); ...; inflight_end(&mine, ret, wire, len); }
  *
  * Ownership: a flight lives on the stack of the fiber that sends. Thread: one worker's. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -20,6 +21,7 @@ struct flight_key {
 	struct addr server;
 	const uint8_t *name;
 	uint16_t type, rclass;
+	bool edns;
 	uint64_t hash;
 };
 
@@ -36,8 +38,8 @@ struct inflight {
 };
 
 void inflight_init(struct inflight *inflight);
-void flight_key_make(
-	struct flight_key *key, const struct addr *server, const uint8_t *name, uint16_t type, uint16_t rclass);
+void flight_key_make(struct flight_key *key, const struct addr *server, const uint8_t *name, uint16_t type,
+	uint16_t rclass, bool edns);
 struct flight *inflight_find(struct inflight *inflight, const struct flight_key *key);
 void inflight_begin(struct inflight *inflight, struct flight *flight, const struct flight_key *key);
 /* Everybody who joined gets the result and, with 0, a copy of the reply. */

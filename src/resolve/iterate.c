@@ -10,6 +10,8 @@
 
 /* --- minimisation --- */
 
+enum { REVIVE = 3 };
+
 struct minimiser {
 	unsigned labels; /* of the name asked last; 0: none yet */
 	unsigned steps;
@@ -40,8 +42,8 @@ static struct question next_question(
 
 static void store(struct request *rq, const struct rrset *set)
 {
-	rrcache_put(
-		rq->resolver->conf.rrcache, set->owner, set->type, CACHE_POSITIVE, RANK_ANSWER, set->ttl_s, &set, 1);
+	struct cache_key key = {set->owner, set->type, CACHE_RRSET};
+	rrcache_put(rq->resolver->conf.rrcache, &key, CACHE_POSITIVE, RANK_ANSWER, set->ttl_s, &set, 1);
 }
 
 static void found_one(struct request *rq, struct found *out, enum found_kind kind, const struct rrset *set)
@@ -50,12 +52,12 @@ static void found_one(struct request *rq, struct found *out, enum found_kind kin
 	out->set[0] = set;
 }
 
-/* All rrsets at the name, for ANY; each is a whole rrset of the server's and may be kept (RFC 8482 says no more). */
+/* Some rrsets at the name, for ANY: RFC 8482 promises no more. */
 static void accept_any(struct request *rq, const struct question *q, const struct message *msg, struct found *out)
 {
 	uint16_t room = msg->count[SECTION_ANSWER];
 	*out = (struct found){.kind = FOUND_ANSWER, .set = arena_alloc(&rq->arena, room * sizeof(*out->set))};
-	for (uint16_t i = 0; i < room; i++)
+	for (uint16_t i = 0; i < room && out->count < LIMIT_ANSWER_ANY; i++)
 		if (name_is_equal(msg->set[SECTION_ANSWER][i].owner, q->name))
 			out->set[out->count++] = &msg->set[SECTION_ANSWER][i];
 }
@@ -114,13 +116,14 @@ static void accept_denial(
 	soa->ttl_s = ttl_s;
 	out->set = arena_alloc(&rq->arena, (msg->count[SECTION_AUTHORITY] + 1u) * sizeof(*out->set));
 	out->set[out->count++] = soa;
-	for (uint16_t i = 0; i < msg->count[SECTION_AUTHORITY]; i++) {
+	for (uint16_t i = 0; i < msg->count[SECTION_AUTHORITY] && out->count <= LIMIT_PROOFS; i++) {
 		const struct rrset *set = &msg->set[SECTION_AUTHORITY][i];
 		if (is_proof(set) && name_is_within(set->owner, zone))
 			out->set[out->count++] = set;
 	}
-	rrcache_put(rq->resolver->conf.rrcache, q->name, whole_name ? CACHE_TYPE_NONE : q->type,
-		whole_name ? CACHE_NXDOMAIN : CACHE_NODATA, RANK_ANSWER, ttl_s, out->set, out->count);
+	struct cache_key key = {q->name, whole_name ? 0 : q->type, whole_name ? CACHE_NAME : CACHE_RRSET};
+	rrcache_put(rq->resolver->conf.rrcache, &key, whole_name ? CACHE_NXDOMAIN : CACHE_NODATA, RANK_ANSWER, ttl_s,
+		out->set, out->count);
 }
 
 /* What goes to the client now has the same limits as what it would get from the cache later. */
@@ -156,47 +159,62 @@ static void descend(
 	m->labels = 0;
 }
 
-/* Asks the hints for the root's own servers, once until those expire (RFC 9609). Whoever comes meanwhile goes on with
- * the hints, and so does everybody when it fails. */
-static int prime_await(struct request *rq, const struct frame *frame, struct cut *cut, struct reply *reply)
+/* Asks the hints for the root's own servers, now and then (RFC 9609). Whoever comes meanwhile goes on with the hints,
+ * and so does everybody when it fails. */
+static void prime_await(struct request *rq, const struct frame *frame, struct cut *cut, struct reply *reply)
 {
 	static const struct question root = {
 		.name = (const uint8_t *)"", .type = KNOT_RRTYPE_NS, .rclass = KNOT_CLASS_IN};
 	struct resolver *resolver = rq->resolver;
-	if (!cut_is_hints(cut) || rq->fresh || resolver->priming)
-		return 0;
-	resolver->priming = true;
+	if (!cut_is_hints(cut) || rq->fresh || request_now_us(rq) < resolver->primed_until_us)
+		return;
+	resolver->primed_until_us = request_now_us(rq) + LIMIT_PRIMING_S * 1000000ull;
 	int ret = servers_ask_await(rq, frame, cut, &root, reply);
-	resolver->priming = false;
-	if (ret == E_NOSERVER)
-		return 0;
 	const struct rrset *ns = ret == 0 ? message_find(&reply->msg, SECTION_ANSWER, root.name, root.type) : NULL;
 	if (ns == NULL)
-		return ret;
+		return;
 	cut_descend(cut, rq, &reply->msg, ns);
 	if (cut->addresses == 0)
 		cut_from_hints(cut, rq);
-	return 0;
+}
+
+/* Whether the cache knows the answer to a minimised question, so that it need not be asked. */
+static bool is_known(struct request *rq, struct minimiser *m, const struct question *ask)
+{
+	struct found found;
+	if (!lookup_find_cached(rq, ask, &found))
+		return false;
+	if (found.kind == FOUND_NXDOMAIN)
+		m->off = true;
+	return true;
+}
+
+/* A whole name after minimised ones: some servers only know those (RFC 9156 2.3), which is found out on a few. */
+static int ask_whole_await(
+	struct request *rq, const struct frame *frame, struct cut *cut, struct minimiser *m, struct reply *reply)
+{
+	m->off = true;
+	cut_revive(cut, REVIVE);
+	return servers_ask_await(rq, frame, cut, frame->question, reply);
 }
 
 int iterate_await(struct request *rq, const struct frame *frame, struct found *out)
 {
 	const struct question *q = frame->question;
-	struct minimiser m = {0};
+	/* Addresses of servers are asked for by their whole name: whoever names them must not choose how often. */
+	struct minimiser m = {.off = frame->depth > 0};
 	struct cut *cut = arena_alloc(&rq->arena, sizeof(*cut)); /* 2 KiB: too much for a fiber's frame */
 	struct reply *reply = arena_alloc(&rq->arena, sizeof(*reply));
 	cut_closest(cut, rq, q);
-	int ret = prime_await(rq, frame, cut, reply);
-	if (ret != 0)
-		return ret;
+	prime_await(rq, frame, cut, reply);
 	for (;;) {
 		struct question ask = next_question(&m, rq, q, cut->zone);
 		bool is_whole = ask.name == q->name;
-		ret = servers_ask_await(rq, frame, cut, &ask, reply);
+		if (!is_whole && is_known(rq, &m, &ask))
+			continue;
+		int ret = servers_ask_await(rq, frame, cut, &ask, reply);
 		if (ret == E_NOSERVER && !is_whole) {
-			m.off = true; /* some servers only know whole names: RFC 9156 2.3 */
-			cut_closest(cut, rq, q);
-			ret = servers_ask_await(rq, frame, cut, q, reply);
+			ret = ask_whole_await(rq, frame, cut, &m, reply);
 			ask = *q;
 			is_whole = true;
 		}
@@ -207,12 +225,13 @@ int iterate_await(struct request *rq, const struct frame *frame, struct found *o
 			if (ret != 0)
 				return ret;
 			descend(rq, cut, &m, &ask, &reply->msg);
-		} else if (is_whole) {
-			clamp_ttls(rq, &reply->msg);
-			accept_final(rq, cut->zone, q, reply, out);
-			return 0;
-		} else if (reply->kind == REPLY_NXDOMAIN) {
-			m.off = true; /* broken servers deny empty non-terminals: the whole name decides */
+			continue;
 		}
+		clamp_ttls(rq, &reply->msg);
+		accept_final(rq, cut->zone, &ask, reply, out);
+		if (is_whole)
+			return 0;
+		if (reply->kind == REPLY_NXDOMAIN)
+			m.off = true; /* broken servers deny empty non-terminals: the whole name decides */
 	}
 }

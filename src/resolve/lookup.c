@@ -9,9 +9,10 @@
 
 /* --- the cache --- */
 
-static bool get(struct request *rq, const uint8_t *name, uint16_t type, struct cached *out)
+static bool get(struct request *rq, const uint8_t *name, uint16_t type, enum cache_space space, struct cached *out)
 {
-	return !rq->fresh && rrcache_get(rq->resolver->conf.rrcache, &rq->arena, name, type, RANK_ANSWER, out) == 0;
+	struct cache_key key = {name, type, space};
+	return !rq->fresh && rrcache_get(rq->resolver->conf.rrcache, &rq->arena, &key, RANK_ANSWER, out) == 0;
 }
 
 static void found_cached(const struct cached *cached, enum found_kind kind, struct found *out)
@@ -19,17 +20,17 @@ static void found_cached(const struct cached *cached, enum found_kind kind, stru
 	*out = (struct found){.kind = kind, .count = cached->count, .set = (const struct rrset **)cached->set};
 }
 
-static bool find_cached(struct request *rq, const struct question *q, struct found *out)
+bool lookup_find_cached(struct request *rq, const struct question *q, struct found *out)
 {
 	struct cached cached;
 	if (q->type == KNOT_RRTYPE_ANY)
 		return false;
-	if (get(rq, q->name, q->type, &cached)) {
+	if (get(rq, q->name, q->type, CACHE_RRSET, &cached)) {
 		found_cached(&cached, cached.kind == CACHE_POSITIVE ? FOUND_ANSWER : FOUND_NODATA, out);
-	} else if (q->type != KNOT_RRTYPE_CNAME && get(rq, q->name, KNOT_RRTYPE_CNAME, &cached) &&
+	} else if (q->type != KNOT_RRTYPE_CNAME && get(rq, q->name, KNOT_RRTYPE_CNAME, CACHE_RRSET, &cached) &&
 		   cached.kind == CACHE_POSITIVE) {
 		found_cached(&cached, FOUND_ALIAS, out);
-	} else if (get(rq, q->name, CACHE_TYPE_NONE, &cached)) {
+	} else if (get(rq, q->name, 0, CACHE_NAME, &cached)) {
 		found_cached(&cached, FOUND_NXDOMAIN, out);
 	} else {
 		return false;
@@ -43,8 +44,6 @@ static bool find_cached(struct request *rq, const struct question *q, struct fou
 }
 
 /* --- putting the answer together --- */
-
-enum { ANSWER_SETS = LIMIT_ALIASES + 1 };
 
 static void append_sets(struct request *rq, struct answer *answer, enum section section, const struct found *found)
 {
@@ -92,7 +91,7 @@ static void conclude(struct request *rq, struct answer *answer, const struct fou
 
 static int find_await(struct request *rq, const struct frame *frame, struct found *found)
 {
-	if (find_cached(rq, frame->question, found))
+	if (lookup_find_cached(rq, frame->question, found))
 		return 0;
 	return iterate_await(rq, frame, found);
 }
@@ -149,7 +148,9 @@ static int add_looked_up_await(
 		story_add(rq->story, STORY_ADDRESS, clock_mono_us(), "first, the address of %s", name_text(name, text));
 		rq->story->depth++;
 	}
+	rq->depth++;
 	ret = lookup_await(rq, &frame, answer);
+	rq->depth--;
 	if (rq->story != NULL)
 		rq->story->depth--;
 	if (ret != 0)

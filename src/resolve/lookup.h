@@ -18,6 +18,8 @@ struct found {
 	const struct rrset **set; /* the rrset or rrsets; the CNAME; the SOA and its proofs */
 };
 
+/* What the cache says of the question; false when it does not know. Does not suspend. */
+bool lookup_find_cached(struct request *rq, const struct question *q, struct found *out);
 /* Resolves frame->question into *answer. 0 for every DNS outcome; E_NOSERVER, E_BUDGET, E_TIMEOUT, E_CANCELED,
  * E_NOPORT when there is none. */
 int lookup_await(struct request *rq, const struct frame *frame, struct answer *answer)

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/limits.h"
 #include "base/random.h"
 #include "cache/facts.h"
 
@@ -51,6 +52,15 @@ size_t match_write(const struct match *match, uint8_t wire[static MESSAGE_QUERY_
 
 /* --- the checklist --- */
 
+/* Some old servers send back a bare header when they meet EDNS (RFC 6891 7). Nothing is learnt from it but that. */
+static bool is_bare_error(const struct match *match, const uint8_t *wire, size_t len)
+{
+	if (len < MESSAGE_HEADER || !match->edns || knot_wire_get_id(wire) != match->id || !knot_wire_get_qr(wire))
+		return false;
+	uint8_t rcode = knot_wire_get_rcode(wire);
+	return knot_wire_get_qdcount(wire) == 0 && (rcode == KNOT_RCODE_FORMERR || rcode == KNOT_RCODE_NOTIMPL);
+}
+
 static bool question_fits(const struct match *match, enum transport transport, const uint8_t *wire, size_t len)
 {
 	enum match_kind kind =
@@ -86,9 +96,15 @@ static void learn_cookie(const struct match *match, const struct message *reply)
 int match_accept(
 	const struct match *match, enum transport transport, const uint8_t *wire, size_t len, struct message *reply)
 {
+	if (is_bare_error(match, wire, len)) {
+		*reply = (struct message){.rcode = knot_wire_get_rcode(wire)};
+		return 0;
+	}
 	if (!question_fits(match, transport, wire, len))
 		return transport == TRANSPORT_TCP ? E_MALFORMED : E_MISMATCH;
-	*reply = (struct message){.tc = message_is_truncated(wire)};
+	/* More than was offered is as good as truncated. */
+	bool too_long = transport == TRANSPORT_UDP && len > LIMIT_UDP_PAYLOAD;
+	*reply = (struct message){.tc = message_is_truncated(wire) || too_long};
 	/* What is truncated even over TCP is a part of nobody knows what: RFC 2181 9 wants it ignored. */
 	if (reply->tc)
 		return transport == TRANSPORT_UDP ? 0 : E_MALFORMED;

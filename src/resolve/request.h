@@ -18,9 +18,10 @@ struct resolver {
 	struct failures failures; /* lookups that failed a moment ago */
 	struct link jobs;
 	size_t job_count;
-	struct job **bucket;     /* running lookups by question */
-	uint64_t no_v6_until_us; /* this machine had no route for IPv6 a moment ago */
-	bool priming;            /* a request asks the hints for the root's servers now */
+	struct job **bucket;           /* running lookups by question */
+	uint64_t no_route_until_us[2]; /* of IPv4 and IPv6: this machine had none a moment ago */
+	uint64_t primed_until_us;      /* the root's servers are not asked for again before */
+	size_t bytes;                  /* in the arenas of all requests, as last looked at */
 };
 
 /* A lookup within a lookup: who asks for what, up to the client's question. */
@@ -36,6 +37,8 @@ struct request {
 	struct budget budget;
 	struct resolve_options options; /* as they were when the request began */
 	bool fresh;
+	unsigned depth;      /* of the lookup that runs now: above 0 for addresses of servers */
+	size_t counted;      /* bytes of the arena that resolver->bytes knows of */
 	struct story *story; /* NULL: not told */
 };
 
@@ -44,5 +47,5 @@ static inline uint64_t request_now_us(const struct request *rq)
 	return rq->resolver->conf.loop->now_us;
 }
 
-/* Spends from the request's budget, its memory included. */
+/* Spends from the request's budget, its memory and the worker's included. */
 int request_take(struct request *rq, enum budget_line line) __attribute__((warn_unused_result));

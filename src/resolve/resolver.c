@@ -45,10 +45,23 @@ void resolver_configure(struct resolver *resolver, const struct hints *hints, co
 	resolver->options = *options;
 }
 
+/* Keeps the sum over all requests of the worker. */
+static void count_bytes(struct request *rq, size_t now)
+{
+	rq->resolver->bytes += now - rq->counted;
+	rq->counted = now;
+}
+
 int request_take(struct request *rq, enum budget_line line)
 {
-	if (arena_used(&rq->arena) > LIMIT_REQUEST_BYTES)
+	count_bytes(rq, arena_used(&rq->arena));
+	if (rq->counted > LIMIT_REQUEST_BYTES || rq->resolver->bytes > LIMIT_REQUESTS_BYTES)
 		return E_BUDGET;
+	if (line == BUDGET_QUESTION && rq->depth > 0) {
+		int ret = budget_take(&rq->budget, BUDGET_SERVER_QUESTION, request_now_us(rq));
+		if (ret != 0)
+			return ret;
+	}
 	return budget_take(&rq->budget, line, request_now_us(rq));
 }
 
@@ -167,6 +180,7 @@ static void deliver(struct job *job, struct answer *answer, int ret)
 
 static void free_job(struct job *job)
 {
+	count_bytes(&job->request, 0);
 	arena_deinit(&job->request.arena);
 	free(job);
 }
@@ -248,7 +262,7 @@ int resolver_ask(struct resolver *resolver, const struct ask *ask, struct waiter
 		add_waiter(job, waiter);
 		return 0;
 	}
-	if (resolver->job_count >= LIMIT_REQUESTS) {
+	if (resolver->job_count >= LIMIT_REQUESTS || resolver->bytes > LIMIT_REQUESTS_BYTES) {
 		counters_add(COUNT_LOOKUPS_SHED, 1);
 		return E_BUSY;
 	}

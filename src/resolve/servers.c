@@ -27,13 +27,25 @@ static uint32_t silence_cost_us(const struct facts *facts, uint64_t now_us)
 	return SILENCE_COST_US << (times - 1);
 }
 
-static uint64_t cost_us(const struct request *rq, const struct cut_address *address)
+/* Looked at once for a question: each look takes a lock. */
+static void weigh(const struct request *rq, struct cut_address *address)
 {
 	struct facts facts;
 	facts_get(rq->resolver->conf.facts, &address->addr, &facts);
-	uint64_t cost = facts.srtt_us != 0 ? (uint64_t)facts.srtt_us + facts.rttvar_us : STRANGER_US;
-	cost += silence_cost_us(&facts, request_now_us(rq));
-	cost += (uint64_t)address->tries * SILENCE_COST_US;
+	uint32_t us = facts.srtt_us != 0 ? facts.srtt_us + facts.rttvar_us : STRANGER_US;
+	address->cost_us = us + silence_cost_us(&facts, request_now_us(rq));
+}
+
+static void weigh_new(const struct request *rq, struct cut *cut)
+{
+	for (unsigned i = 0; i < cut->addresses; i++)
+		if (cut->address[i].cost_us == 0)
+			weigh(rq, &cut->address[i]);
+}
+
+static uint64_t cost_us(const struct cut_address *address)
+{
+	uint64_t cost = address->cost_us + (uint64_t)address->tries * SILENCE_COST_US;
 	return cost + random_below((uint32_t)(cost / 4 + 1)); /* equals take turns */
 }
 
@@ -52,7 +64,7 @@ static struct cut_address *choose_any(struct cut *cut)
 	return chosen;
 }
 
-static struct cut_address *choose(const struct request *rq, struct cut *cut)
+static struct cut_address *choose(struct cut *cut)
 {
 	if (random_below(EXPLORE_ONE_IN) == 0)
 		return choose_any(cut);
@@ -60,7 +72,7 @@ static struct cut_address *choose(const struct request *rq, struct cut *cut)
 	uint64_t best_us = UINT64_MAX;
 	for (unsigned i = 0; i < cut->addresses; i++) {
 		struct cut_address *address = &cut->address[i];
-		uint64_t us = can_ask(address) ? cost_us(rq, address) : UINT64_MAX;
+		uint64_t us = can_ask(address) ? cost_us(address) : UINT64_MAX;
 		if (us < best_us) {
 			best = address;
 			best_us = us;
@@ -69,16 +81,14 @@ static struct cut_address *choose(const struct request *rq, struct cut *cut)
 	return best;
 }
 
-static uint32_t timeout_us(const struct request *rq, const struct cut_address *address)
+static uint32_t timeout_us(const struct facts *facts, unsigned tries)
 {
-	struct facts facts;
-	facts_get(rq->resolver->conf.facts, &address->addr, &facts);
 	uint64_t us = LIMIT_TRY_UNKNOWN_MS * 1000;
-	if (facts.srtt_us != 0)
-		us = (uint64_t)facts.srtt_us + 4ull * facts.rttvar_us;
+	if (facts->srtt_us != 0)
+		us = (uint64_t)facts->srtt_us + 4ull * facts->rttvar_us;
 	if (us < LIMIT_TRY_MIN_MS * 1000)
 		us = LIMIT_TRY_MIN_MS * 1000;
-	us <<= address->tries;
+	us <<= tries;
 	return us < LIMIT_TRY_MAX_MS * 1000 ? (uint32_t)us : LIMIT_TRY_MAX_MS * 1000;
 }
 
@@ -87,9 +97,10 @@ static int find_addresses_await(struct request *rq, const struct frame *frame, s
 {
 	for (unsigned i = 0; i < cut->servers; i++) {
 		struct cut_server *server = &cut->server[i];
-		if (server->looked_up)
+		if (server->looked_up || cut->lookups >= LIMIT_CUT_LOOKUPS)
 			continue;
 		server->looked_up = true;
+		cut->lookups++;
 		unsigned before = cut->addresses;
 		int ret = lookup_addresses_await(rq, frame, cut, server->name);
 		if (ret != 0 && ret != E_NOSERVER)
@@ -100,28 +111,30 @@ static int find_addresses_await(struct request *rq, const struct frame *frame, s
 	return E_NOSERVER;
 }
 
-/* An IPv6 address without a route may be the name of a stranger's choice; a machine without a way to the root's IPv6
- * addresses has none at all, and the others are left alone for a while. */
+/* An address without a route may be a stranger's choice; a machine without a way to any of the root's addresses of that
+ * family has none at all, and the family is left alone for a while. */
 static void note_no_route(struct request *rq, const struct addr *addr)
 {
 	const struct hints *hints = &rq->resolver->hints;
-	if (!addr_is_v6(addr))
-		return;
-	for (size_t i = 0; i < hints->count; i++)
-		if (addr_is_v6(&hints->hint[i].addr) && kernel_has_route(&hints->hint[i].addr))
+	bool v6 = addr_is_v6(addr), seen = false;
+	for (size_t i = 0; i < hints->count; i++) {
+		const struct addr *root = &hints->hint[i].addr;
+		if (addr_is_v6(root) != v6)
+			continue;
+		seen = true;
+		if (kernel_has_route(root))
 			return;
-	rq->resolver->no_v6_until_us = request_now_us(rq) + LIMIT_NO_ROUTE_MS * 1000ull;
+	}
+	if (seen)
+		rq->resolver->no_route_until_us[v6] = request_now_us(rq) + LIMIT_NO_ROUTE_MS * 1000ull;
 }
 
-/* What a failed exchange says about the server: only silence counts against it later. */
+/* Silence may end, and a forged datagram says nothing of the server; all else that failed will fail again. */
 static void note_failure(struct request *rq, struct cut_address *address, int ret)
 {
 	if (ret == E_UNREACH)
 		note_no_route(rq, &address->addr);
-	if (ret == E_TIMEOUT)
-		facts_note_silence(rq->resolver->conf.facts, &address->addr);
-	else if (ret != E_MISMATCH)
-		address->dropped = true;
+	address->dropped = ret != E_TIMEOUT && ret != E_MISMATCH;
 }
 
 static bool is_final(int ret)
@@ -135,7 +148,8 @@ static void tell_kind(struct request *rq, enum reply_kind kind)
 		rq->story->last->reply = reply_kind_text(kind);
 }
 
-/* One try at one address. 0: *out is a useful reply; E_NOENT: try another; else what ends the request. */
+/* One try at one address. 0: *out is a useful reply; E_NOENT: try another; E_UNREACH: the same, and nothing was sent;
+ * else what ends the request. */
 static int ask_address_await(struct request *rq, const struct cut *cut, struct cut_address *address,
 	const struct question *q, struct reply *out)
 {
@@ -144,8 +158,8 @@ static int ask_address_await(struct request *rq, const struct cut *cut, struct c
 	struct exchange ex = {.server = &address->addr,
 		.question = q,
 		.facts = &facts,
-		.edns = !facts.no_edns && !address->no_edns,
-		.timeout_us = timeout_us(rq, address)};
+		.edns = request_now_us(rq) >= facts.no_edns_until_us && !address->no_edns,
+		.timeout_us = timeout_us(&facts, address->tries)};
 	uint32_t rtt_us = 0;
 	address->tries++;
 	int ret = exchange_await(rq, &ex, &out->msg, &rtt_us);
@@ -153,7 +167,7 @@ static int ask_address_await(struct request *rq, const struct cut *cut, struct c
 		return ret;
 	if (ret != 0) {
 		note_failure(rq, address, ret);
-		return E_NOENT;
+		return ret == E_UNREACH ? ret : E_NOENT;
 	}
 	if (rtt_us > 0)
 		facts_note_reply(rq->resolver->conf.facts, &address->addr, rtt_us);
@@ -168,7 +182,7 @@ static int ask_address_await(struct request *rq, const struct cut *cut, struct c
 		return E_NOENT;
 	}
 	/* It understood the question without EDNS after all: remembered for the next one. */
-	if (address->no_edns)
+	if (address->no_edns && rtt_us > 0)
 		facts_note_no_edns(rq->resolver->conf.facts, &address->addr);
 	return 0;
 }
@@ -176,23 +190,26 @@ static int ask_address_await(struct request *rq, const struct cut *cut, struct c
 int servers_ask_await(
 	struct request *rq, const struct frame *frame, struct cut *cut, const struct question *q, struct reply *out)
 {
+	cut->lookups = 0;
 	for (unsigned i = 0; i < cut->addresses; i++)
 		cut->address[i].tries = 0; /* tries count for one question; what was dropped stays so */
+	weigh_new(rq, cut);
 	for (unsigned tries = 0; tries < LIMIT_TRIES_PER_ZONE;) {
 		if (request_now_us(rq) >= rq->budget.deadline_us)
 			return E_TIMEOUT;
-		struct cut_address *address = choose(rq, cut);
+		struct cut_address *address = choose(cut);
 		int ret;
 		if (address == NULL) {
 			ret = find_addresses_await(rq, frame, cut);
 			if (ret != 0)
 				return ret;
+			weigh_new(rq, cut);
 			continue;
 		}
 		ret = ask_address_await(rq, cut, address, q, out);
-		if (ret != E_NOENT)
+		if (ret != E_NOENT && ret != E_UNREACH)
 			return ret;
-		tries++;
+		tries += ret == E_NOENT;
 	}
 	return E_NOSERVER;
 }
