@@ -1,15 +1,16 @@
 /* How likely draws are that are at least as uneven as these, if they were uniform: Pearson's chi-square test.
  *
- *	assert_true(chi_square_p(count, ports) > CHI_P_MIN);
+ *	assert_true(CHI_IS_UNIFORM(p_of_a_million_draws()));
  *
- * CHI_P_MIN lets one run of ten thousand fail; both tails are looked at, since draws that are too even (a shuffled
- *list) are no better than uneven ones. */
+ * Both tails are looked at: draws that are too even (a shuffled list) are no better than uneven ones. */
 #pragma once
 
 #include <stddef.h>
 #include <stdint.h>
 
-#define CHI_P_MIN 0.0001
+/* Chance alone fails one look in five thousand; the expression, which draws, is then evaluated once more. */
+#define CHI_P_MIN         0.0001
+#define CHI_IS_UNIFORM(p) ((p) > CHI_P_MIN || (p) > CHI_P_MIN)
 
 /* Of `cells` counts. */
 double chi_square(const uint32_t *count, size_t cells);

@@ -30,31 +30,33 @@ static void test_chi_square_itself(void **state)
 	}
 }
 
+/* Draws below the bound, in equal parts of it. */
+static double p_of_draws(uint32_t bound, uint32_t cells, int draws)
+{
+	uint32_t *count = calloc(cells, sizeof(*count));
+	for (int n = 0; n < draws; n++) {
+		uint32_t value = random_below(bound);
+		assert_true(value < bound);
+		count[(uint64_t)value * cells / bound]++;
+	}
+	double p = chi_square_p(count, cells);
+	free(count);
+	return p;
+}
+
 static void test_below_is_uniform(void **state)
 {
 	static const uint32_t bounds[] = {3, 1000, 16384, 65536};
 	(void)state;
-	for (size_t i = 0; i < COUNT_OF(bounds); i++) {
-		uint32_t *count = calloc(bounds[i], sizeof(*count));
-		for (int n = 0; n < DRAWS; n++) {
-			uint32_t value = random_below(bounds[i]);
-			assert_true(value < bounds[i]);
-			count[value]++;
-		}
-		assert_true(chi_square_p(count, bounds[i]) > CHI_P_MIN);
-		free(count);
-	}
+	for (size_t i = 0; i < COUNT_OF(bounds); i++)
+		assert_true(CHI_IS_UNIFORM(p_of_draws(bounds[i], bounds[i], DRAWS)));
 }
 
-/* A third of 2^32 too much for the bound: taking the remainder alone would draw the lower half twice as often. */
+/* Two thirds of 2^32: taking the remainder alone would draw the lower half twice as often. */
 static void test_below_has_no_modulo_bias(void **state)
 {
-	const uint32_t bound = 0xaaaaaaabu;
-	uint32_t count[2] = {0, 0};
 	(void)state;
-	for (int n = 0; n < DRAWS / 4; n++)
-		count[random_below(bound) / (bound / 2 + 1)]++;
-	assert_true(chi_square_p(count, 2) > CHI_P_MIN);
+	assert_true(CHI_IS_UNIFORM(p_of_draws(0xaaaaaaaa, 2, DRAWS / 4)));
 }
 
 static void test_below_small(void **state)

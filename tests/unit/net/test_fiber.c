@@ -74,6 +74,10 @@ static void wait_twice(void *arg)
 static void on_wake(struct timer *timer)
 {
 	struct wait *wait = container_of(timer, struct wait, waker);
+	if (wait->self == NULL) { /* a busy machine: the fiber has not begun yet */
+		loop_timer_set(&loop, timer, loop.now_us + 1000);
+		return;
+	}
 	if (wait->cancel) {
 		fiber_cancel(wait->self);
 		return;

@@ -247,21 +247,21 @@ static void test_overflow_in_callback(void **state)
 static void test_idle(void **state)
 {
 	(void)state;
-	begin_with(10);
+	begin_with(100);
 	for (int i = 0; i < 4; i++) { /* data keeps it */
-		run_ms(5);
+		run_ms(40);
 		send_text("x");
 	}
 	run_ms(2);
 	assert_int_equal(closed, 0);
 	expect_in_data = 1;
 	send_text("x");
-	run_ms(40); /* so does an answer to come */
+	run_ms(250); /* so does an answer to come */
 	assert_int_equal(closed, 0);
 	stream_done(&stream);
 	run_ms(5);
 	assert_int_equal(closed, 0); /* from its end the time runs anew */
-	run_ms(30);
+	run_ms(250);
 	assert_int_equal(closed, 1);
 }
 
