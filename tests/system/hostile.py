@@ -198,7 +198,6 @@ _BROKEN: dict[str, Callable[[Asked], bytes]] = {
         b"\1a" + struct.pack("!H", 0xC000 | _question_end(a.wire) + 4) + b"\1b"
         + struct.pack("!H", 0xC000 | _question_end(a.wire)))),
     "pointer-forward": lambda a: _with_answer(a, _record(b"\xff\xff")),
-    "pointer-into-header": lambda a: _with_answer(a, _record(b"\xc0\0")),
     "label-of-64": lambda a: _with_answer(a, _record(b"\x40" + bytes(64) + b"\0")),
     "name-too-long": lambda a: _with_answer(a, _record((b"\x3f" + b"x" * 63) * 4 + b"\0")),
     "counts-lie": lambda a: patched(a.truth(), 6, 0xFF, 0xFF),
@@ -214,6 +213,10 @@ _BROKEN: dict[str, Callable[[Asked], bytes]] = {
 }
 for _name, _lie in _BROKEN.items():
     CASES[_name] = Case(_lie, FAILURE)
+
+
+# The ID is part of that name: with some it is one, such as the root's.
+CASES["pointer-into-header"] = Case(lambda a: _with_answer(a, _record(b"\xc0\0")), EITHER)
 
 
 @case(EITHER)
@@ -359,7 +362,7 @@ def referral_to_servers_within(asked: Asked) -> bytes:
 
 @case(FAILURE)
 def endless_alias(asked: Asked) -> bytes:
-    number = asked.name.split(".")[0].lstrip("w")
+    number = "".join(c for c in asked.name.split(".")[0] if c.isdigit())
     reply = asked.bare()
     reply.answer.append(rrset(asked.name, "CNAME", "w%d.%s.test." % (int(number or 0) + 1, asked.case)))
     return reply.to_wire()

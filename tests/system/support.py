@@ -185,8 +185,10 @@ def ask(name: str, rrtype: str = "A", tcp: bool = False, patience_s: float = PAT
 
 def exchange(query: dns.message.Message, tcp: bool = False, patience_s: float = PATIENCE_S * SLOWER,
              where: str = HERE) -> dns.message.Message:
-    over = dns.query.tcp if tcp else dns.query.udp
-    return over(query, where, timeout=patience_s)
+    if tcp:
+        return dns.query.tcp(query, where, timeout=patience_s)
+    # Our port may be one that berthd had a moment ago: what a server still sends there is not for us.
+    return dns.query.udp(query, where, timeout=patience_s, ignore_unexpected=True)
 
 
 def timed(call: Callable[..., Any], *arguments: Any, **more: Any) -> tuple[Any, float]:

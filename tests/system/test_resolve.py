@@ -129,6 +129,11 @@ def chi_square_p(values: list[int], ranks: int) -> float:
     return math.exp(-x / 2) * total
 
 
+def reverse16(number: int) -> int:
+    """The bits in reverse order: bins look at the upper bits, and the lower ones matter as much."""
+    return int(format(number, "016b")[::-1], 2)
+
+
 def distinct_is_random(values: list[int], ranks: int) -> bool:
     """Is the number of different values within six deviations of what random draws give?"""
     load = len(values) / ranks
@@ -138,7 +143,7 @@ def distinct_is_random(values: list[int], ranks: int) -> bool:
 
 
 def test_every_answer_is_right(seen: Seen):
-    assert len(seen.rows) > NAMES
+    assert len(seen.rows) > 200  # even the built-in list of names has as many
     wrong = wrong_rows(seen.rows, seen.first)
     assert not wrong, "%d of %d rows are wrong:\n%s" % (len(wrong), len(seen.rows), "\n".join(wrong[:20]))
 
@@ -163,7 +168,7 @@ def test_second_time_comes_from_the_cache(seen: Seen):
 
 
 def test_counters_agree_with_the_packets(seen: Seen):
-    assert seen.counters["upstream.udp"] == len(seen.udp) > NAMES
+    assert seen.counters["upstream.udp"] == len(seen.udp) > len(seen.rows) / 2
     opened = [p for p in seen.packets if p.transport == "tcp" and p.target_port == 53 and p.tcp_flags & (SYN | 16) == SYN]
     assert seen.counters["upstream.tcp"] >= 2 and len(opened) >= seen.counters["upstream.tcp"]
 
@@ -218,6 +223,7 @@ def test_ports_are_random(seen: Seen):
 def test_ids_are_random(seen: Seen):
     drawn = [question.id for question in seen.udp]
     assert chi_square_p(drawn, 65536) > P_MIN
+    assert chi_square_p([reverse16(number) for number in drawn], 65536) > P_MIN
     assert distinct_is_random(drawn, 65536)
     steps = [(b - a) % 65536 for a, b in zip(drawn, drawn[1:])]
     assert chi_square_p(steps, 65536) > P_MIN
@@ -233,4 +239,4 @@ def test_identical_questions_do_not_fly_twice(seen: Seen):
             twice.append(question.text)
         last[key] = question
     # Two workers may each ask for what both need, such as the servers of a TLD.
-    assert len(twice) <= len(seen.udp) / 100, twice[:5]
+    assert len(twice) <= len(seen.udp) / 50, (len(twice), len(seen.udp), twice[:5])
