@@ -17,6 +17,7 @@
 #include "daemon/listen.h"
 #include "daemon/worker.h"
 #include "ports/kernel.h"
+#include "resolve/inflight.h"
 
 enum { FILES_KEPT_FREE = 1024, OWNER_SEED = 0x0e4e };
 
@@ -88,6 +89,7 @@ static void make_shared(struct server *server)
 	struct rrcache_conf conf = rrcache_conf_of(config);
 	server->rrcache = rrcache_new(&conf);
 	server->facts = facts_new();
+	server->inflight = inflight_new();
 	server->space = port_space_new();
 	set_usable(server, config);
 }
@@ -292,6 +294,7 @@ void server_stop(struct server *server)
 		worker_end_lookups(&server->worker[i]);
 	drain(server);
 	control_free(server->control);
+	inflight_free(server->inflight); /* before the stacks that its flights lie on */
 	for (unsigned i = 0; i < server->workers; i++)
 		worker_deinit(&server->worker[i]);
 	free(server->worker);

@@ -55,6 +55,7 @@ struct server {
 	struct port_space *space;
 	struct rrcache *rrcache;
 	struct facts_table *facts;
+	struct inflight *inflight;
 	struct worker *worker;
 	unsigned workers;
 	struct control *control;

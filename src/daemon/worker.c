@@ -42,6 +42,7 @@ static void make_resolver(struct worker *worker)
 		.loop = &worker->loop,
 		.rrcache = worker->server->rrcache,
 		.facts = worker->server->facts,
+		.inflight = worker->server->inflight,
 		.pool = worker->pool,
 	};
 	worker->resolver = resolver_new(&conf);

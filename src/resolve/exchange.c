@@ -33,7 +33,7 @@ struct attempt {
 	struct match match;
 	uint16_t port; /* for the story, told afterwards */
 	uint64_t sent_us;
-	const uint8_t *wire;
+	uint8_t *wire;
 	size_t len;
 	uint32_t rtt_us;
 	struct message *reply;
@@ -324,12 +324,15 @@ static int send_and_receive_await(struct attempt *at)
 }
 
 /* Somebody else's reply: matched by them, read again into our arena. */
-static int join_await(struct attempt *at, struct flight *other)
+static int join_await(struct attempt *at, struct join *join)
 {
 	struct request *rq = at->rq;
 	counters_add(COUNT_UPSTREAM_MERGED, 1);
 	story_add(rq->story, STORY_ASK, clock_mono_us(), "joining the same question that is already at the server");
-	int ret = inflight_join_await(other, &rq->arena, rq->budget.deadline_us, &at->wire, &at->len);
+	rq->join = join;
+	int ret = inflight_wait_await(
+		rq->resolver->conf.inflight, join, &rq->arena, rq->budget.deadline_us, &at->wire, &at->len);
+	rq->join = NULL;
 	if (ret == E_BUDGET)
 		ret = E_CLOSED; /* the other's budget, not ours: a failed try */
 	if (ret == 0 && message_read(at->reply, &rq->arena, at->wire, at->len) != 0)
@@ -339,18 +342,20 @@ static int join_await(struct attempt *at, struct flight *other)
 
 int exchange_await(struct request *rq, const struct exchange *ex, struct message *reply, uint32_t *rtt_us)
 {
-	struct inflight *inflight = &rq->resolver->inflight;
+	struct inflight *inflight = rq->resolver->conf.inflight;
+	struct loop *loop = rq->resolver->conf.loop;
+	const struct question *q = ex->question;
 	struct attempt at = {.rq = rq, .ex = ex, .reply = reply};
 	struct flight_key key;
-	flight_key_make(&key, ex->server, ex->question->name, ex->question->type, ex->question->rclass, ex->edns);
-	struct flight *other = inflight_find(inflight, &key), mine;
+	struct flight mine;
 	int ret;
-	if (other != NULL) {
-		ret = join_await(&at, other);
+	flight_key_make(&key, ex->server, q->name, q->type, q->rclass, ex->edns);
+	struct join *join = inflight_enter(inflight, &key, &mine, loop);
+	if (join != NULL) {
+		ret = join_await(&at, join);
 	} else {
-		inflight_begin(inflight, &mine, &key);
 		ret = send_and_receive_await(&at);
-		inflight_end(&mine, ret, at.wire, at.len);
+		inflight_end(inflight, &mine, ret, at.wire, at.len, loop);
 	}
 	*rtt_us = at.rtt_us;
 	return ret;

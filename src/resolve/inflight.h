@@ -1,11 +1,18 @@
-/* Questions that are at a server now: the same question to the same server never flies twice (birthday attacks, RFC
- *5452 5). The first asker sends; the others wait for its reply. For resolve/ only.
+/* Questions that are at a server now: the same question to the same server never flies twice, whichever worker asks
+ * (birthday attacks, RFC 5452 5). The first asker sends; the others wait for its reply. For resolve/ only.
  *
- *	struct flight *flight = inflight_find(&inflight, &key);
- *	if (flight != NULL) ret = inflight_join_await(flight, arena, deadline_us, &wire, &len);
- *	else { inflight_begin(&inflight, &mine, &key); ...; inflight_end(&mine, ret, wire, len); }
+ *	struct flight mine;
+ *	struct join *join = inflight_enter(inflight, &key, &mine, loop);
+ *	if (join == NULL) {
+ *		ret = ...;                                                      we send
+ *		inflight_end(inflight, &mine, ret, wire, len, loop);
+ *	} else {
+ *		ret = inflight_wait_await(inflight, join, arena, deadline_us, &wire, &len);
+ *	}
  *
- * Ownership: a flight lives on the stack of the fiber that sends. Thread: one worker's. */
+ * Ownership: the table is shared; a flight lives on the stack of its fiber, and the key's name must stay until
+ * inflight_end; inflight_wait_await takes the join. Thread: any worker's; a lock is held for moments, never while
+ *waiting. */
 #pragma once
 
 #include <stdbool.h>
@@ -16,6 +23,7 @@
 #include "base/arena.h"
 #include "base/list.h"
 #include "dns/name.h"
+#include "net/fiber.h"
 
 struct flight_key {
 	struct addr server;
@@ -31,19 +39,23 @@ struct flight {
 	struct link joined; /* struct join */
 };
 
-enum { INFLIGHT_BUCKETS = 1024 };
+struct join;
+struct inflight;
 
-struct inflight {
-	struct link bucket[INFLIGHT_BUCKETS];
-};
-
-void inflight_init(struct inflight *inflight);
+struct inflight *inflight_new(void);
+/* When no fiber runs any more, but before the stacks of those that did not end are gone. */
+void inflight_free(struct inflight *inflight);
 void flight_key_make(struct flight_key *key, const struct addr *server, const uint8_t *name, uint16_t type,
 	uint16_t rclass, bool edns);
-struct flight *inflight_find(struct inflight *inflight, const struct flight_key *key);
-void inflight_begin(struct inflight *inflight, struct flight *flight, const struct flight_key *key);
-/* Everybody who joined gets the result and, with 0, a copy of the reply. */
-void inflight_end(struct flight *flight, int result, const uint8_t *wire, size_t len);
-/* Waits for somebody else's reply. The sender's result, or E_TIMEOUT, E_CANCELED. */
-int inflight_join_await(struct flight *flight, struct arena *arena, uint64_t deadline_us, const uint8_t **wire,
-	size_t *len) __attribute__((warn_unused_result));
+/* NULL: nobody asks this, and now `flight` does. Else somebody does, and the running fiber is to wait for it. */
+struct join *inflight_enter(
+	struct inflight *inflight, const struct flight_key *key, struct flight *flight, struct loop *loop);
+/* Everybody who joined gets the result and, with 0, a copy of the reply. By the thread that began the flight. */
+void inflight_end(struct inflight *inflight, struct flight *flight, int result, const uint8_t *wire, size_t len,
+	struct loop *loop);
+/* For the end, when the fiber that waits will not run again: frees a reply that has arrived. What is still on its way,
+ * or in the table, is freed there. */
+void inflight_discard(struct join *join);
+/* The sender's result, with 0 the reply in the arena; or E_TIMEOUT, E_CANCELED. */
+int inflight_wait_await(struct inflight *inflight, struct join *join, struct arena *arena, uint64_t deadline_us,
+	uint8_t **wire, size_t *len) __attribute__((warn_unused_result));

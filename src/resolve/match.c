@@ -74,6 +74,12 @@ static bool question_fits(const struct match *match, enum transport transport, c
 	return kind == MATCH_YES;
 }
 
+/* Names in the reply point into its question: the case that was drawn for us is nobody else's business. */
+static void restore_case(const struct match *match, uint8_t *wire)
+{
+	memcpy(wire + MESSAGE_HEADER, match->question->name, name_len(match->question->name));
+}
+
 /* RFC 7873 5.3: a reply must bring our own cookie back. Over TCP it proves nothing more. */
 static bool cookie_fits(const struct match *match, enum transport transport, const struct message *reply)
 {
@@ -93,8 +99,7 @@ static void learn_cookie(const struct match *match, const struct message *reply)
 		facts_note_cookie(match->rq->resolver->conf.facts, match->server, &reply->cookie);
 }
 
-int match_accept(
-	const struct match *match, enum transport transport, const uint8_t *wire, size_t len, struct message *reply)
+int match_accept(const struct match *match, enum transport transport, uint8_t *wire, size_t len, struct message *reply)
 {
 	if (is_bare_error(match, wire, len)) {
 		*reply = (struct message){.rcode = knot_wire_get_rcode(wire)};
@@ -102,6 +107,7 @@ int match_accept(
 	}
 	if (!question_fits(match, transport, wire, len))
 		return transport == TRANSPORT_TCP ? E_MALFORMED : E_MISMATCH;
+	restore_case(match, wire);
 	/* More than was offered is as good as truncated. */
 	bool too_long = transport == TRANSPORT_UDP && len > LIMIT_UDP_PAYLOAD;
 	*reply = (struct message){.tc = message_is_truncated(wire) || too_long};

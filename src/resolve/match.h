@@ -28,6 +28,7 @@ void match_begin(struct match *match, struct request *rq, const struct question 
 	const struct facts *facts, bool edns);
 size_t match_write(const struct match *match, uint8_t wire[static MESSAGE_QUERY_MAX]);
 /* 0: it is the reply, read into *reply (of a truncated one only its flags); E_MISMATCH: it is not; E_MALFORMED: it is,
- * but not to be read. What is learnt of the server is learnt here, from replies only. */
-int match_accept(const struct match *match, enum transport transport, const uint8_t *wire, size_t len,
-	struct message *reply) __attribute__((warn_unused_result));
+ * but not to be read. The question in the wire is put back to lower case. What is learnt of the server is learnt here,
+ * from replies only. */
+int match_accept(const struct match *match, enum transport transport, uint8_t *wire, size_t len, struct message *reply)
+	__attribute__((warn_unused_result));

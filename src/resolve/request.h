@@ -14,7 +14,6 @@ struct resolver {
 	struct resolver_conf conf;
 	struct hints hints;
 	struct resolve_options options;
-	struct inflight inflight; /* questions at servers now */
 	struct failures failures; /* lookups that failed a moment ago */
 	struct link jobs;
 	size_t job_count;
@@ -40,6 +39,7 @@ struct request {
 	unsigned depth;      /* of the lookup that runs now: above 0 for addresses of servers */
 	size_t counted;      /* bytes of the arena that resolver->bytes knows of */
 	struct story *story; /* NULL: not told */
+	struct join *join;   /* the flight of another that is waited for now */
 };
 
 static inline uint64_t request_now_us(const struct request *rq)

@@ -33,7 +33,6 @@ struct resolver *resolver_new(const struct resolver_conf *conf)
 {
 	struct resolver *resolver = xzalloc(1, sizeof(*resolver));
 	resolver->conf = *conf;
-	inflight_init(&resolver->inflight);
 	link_init(&resolver->jobs);
 	resolver->bucket = xzalloc(JOB_BUCKETS, sizeof(*resolver->bucket));
 	return resolver;
@@ -286,6 +285,8 @@ void resolver_free(struct resolver *resolver)
 	while (!link_is_empty(&resolver->jobs)) {
 		struct job *job = container_of(resolver->jobs.next, struct job, link);
 		struct answer answer;
+		if (job->request.join != NULL)
+			inflight_discard(job->request.join);
 		fail(&job->request, &answer, E_CANCELED);
 		forget_job(resolver, job);
 		deliver(job, &answer, E_CANCELED);

@@ -30,10 +30,13 @@ struct resolve_options {
 
 enum { RESOLVER_LOAN_USER = 64 }; /* user bytes that the pool's loans must have */
 
+struct inflight;
+
 struct resolver_conf {
 	struct loop *loop;
 	struct rrcache *rrcache;
 	struct facts_table *facts;
+	struct inflight *inflight;
 	struct pool *pool;
 };
 

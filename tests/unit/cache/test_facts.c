@@ -75,6 +75,11 @@ static void test_converges(void **state)
 	assert_true(get().rttvar_us < 1000);
 }
 
+static bool no_edns(void)
+{
+	return get().no_edns_until_us > fake_mono_us;
+}
+
 static void test_silence(void **state)
 {
 	(void)state;
@@ -105,8 +110,8 @@ static void test_apart(void **state)
 	assert_int_equal(addr_parse(&other, "2001:db8::1", 53), 0);
 	facts_note_no_edns(table, &other);
 	facts_get(table, &other, &facts);
-	assert_true(facts.no_edns && facts.srtt_us == 0);
-	assert_false(get().no_edns);
+	assert_true(facts.no_edns_until_us > fake_mono_us && facts.srtt_us == 0);
+	assert_false(no_edns());
 	assert_int_equal(get().srtt_us, 5000);
 }
 
@@ -116,17 +121,18 @@ static void test_forgetting(void **state)
 	facts_note_reply(table, &server, 5000);
 	facts_note_no_edns(table, &server);
 	fake_pass_s(LIMIT_FACTS_S - 1);
-	assert_true(get().no_edns && get().srtt_us == 5000);
+	assert_true(no_edns() && get().srtt_us == 5000);
 	fake_pass_s(1);
-	assert_true(!get().no_edns && get().srtt_us == 0 && get().silences == 0);
+	assert_true(!no_edns() && get().srtt_us == 0 && get().silences == 0);
 	facts_note_silence(table, &server); /* begins anew */
-	assert_true(get().silences == 1 && !get().no_edns && get().srtt_us == 0);
-	/* Each new fact keeps the others. */
+	assert_true(get().silences == 1 && !no_edns() && get().srtt_us == 0);
+	/* Each new fact keeps the others, but none keeps a server without EDNS for ever. */
 	facts_note_no_edns(table, &server);
 	fake_pass_s(LIMIT_FACTS_S - 1);
 	facts_note_reply(table, &server, 7000);
+	assert_true(no_edns());
 	fake_pass_s(LIMIT_FACTS_S - 1);
-	assert_true(get().no_edns && get().srtt_us == 7000);
+	assert_true(!no_edns() && get().srtt_us == 7000);
 }
 
 /* A flood of addresses never crashes and never grows; who is asked all the time is mostly still known. */

@@ -32,22 +32,35 @@ static int end(void **state)
 	return 0;
 }
 
+static void put_in(enum cache_space space, const char *name, uint16_t type, enum cache_kind kind, enum rank rank,
+	uint32_t ttl_s, const char *bytes)
+{
+	const struct rrset *set = set_a(&arena, name, ttl_s, bytes);
+	struct cache_key key = {set->owner, type, space};
+	rrcache_put(cache, &key, kind, rank, ttl_s, &set, 1);
+}
+
 static void put(
 	const char *name, uint16_t type, enum cache_kind kind, enum rank rank, uint32_t ttl_s, const char *bytes)
 {
-	const struct rrset *set = set_a(&arena, name, ttl_s, bytes);
-	rrcache_put(cache, set->owner, type, kind, rank, ttl_s, &set, 1);
+	put_in(CACHE_RRSET, name, type, kind, rank, ttl_s, bytes);
 }
 
 /* What is found: the last byte of the first record, or -1. */
-static int get(const char *name, uint16_t type, enum rank least, struct cached *out)
+static int get_in(enum cache_space space, const char *name, uint16_t type, enum rank least, struct cached *out)
 {
 	struct cached found;
-	if (rrcache_get(cache, &arena, set_name(&arena, name), type, least, &found) != 0)
+	struct cache_key key = {set_name(&arena, name), type, space};
+	if (rrcache_get(cache, &arena, &key, least, &found) != 0)
 		return -1;
 	if (out != NULL)
 		*out = found;
 	return found.count > 0 ? rrset_rdata(found.set[0], 0)->data[3] : 0;
+}
+
+static int get(const char *name, uint16_t type, enum rank least, struct cached *out)
+{
+	return get_in(CACHE_RRSET, name, type, least, out);
 }
 
 /* RFC 2181 5.4.1: what is trusted less never replaces, nor answers for, what is trusted more. */
@@ -160,14 +173,14 @@ static void test_types_apart(void **state)
 	(void)state;
 	put("a.example", A, CACHE_POSITIVE, RANK_ANSWER, 300, "\0\0\0\1");
 	put("a.example", KNOT_RRTYPE_NS, CACHE_POSITIVE, RANK_ANSWER, 300, "\0\0\0\2");
-	put("a.example", CACHE_TYPE_CUT, CACHE_POSITIVE, RANK_REFERRAL, 300, "\0\0\0\3");
-	put("a.example", CACHE_TYPE_NONE, CACHE_NXDOMAIN, RANK_ANSWER, 300, "\0\0\0\4");
+	put_in(CACHE_CUT, "a.example", 2, CACHE_POSITIVE, RANK_REFERRAL, 300, "\0\0\0\3");
+	put_in(CACHE_NAME, "a.example", 0, CACHE_NXDOMAIN, RANK_ANSWER, 300, "\0\0\0\4");
 	put("b.example", A, CACHE_POSITIVE, RANK_ANSWER, 300, "\0\0\0\5");
 	assert_int_equal(get("a.example", A, RANK_ANSWER, NULL), 1);
 	assert_int_equal(get("a.example", KNOT_RRTYPE_NS, RANK_ANSWER, NULL), 2);
-	assert_int_equal(get("a.example", CACHE_TYPE_CUT, RANK_REFERRAL, NULL), 3);
-	assert_int_equal(get("a.example", CACHE_TYPE_CUT, RANK_ANSWER, NULL), -1);
-	assert_int_equal(get("a.example", CACHE_TYPE_NONE, RANK_ANSWER, &found), 4);
+	assert_int_equal(get_in(CACHE_CUT, "a.example", 2, RANK_REFERRAL, NULL), 3);
+	assert_int_equal(get_in(CACHE_CUT, "a.example", 2, RANK_ANSWER, NULL), -1);
+	assert_int_equal(get_in(CACHE_NAME, "a.example", 0, RANK_ANSWER, &found), 4);
 	assert_int_equal(found.kind, CACHE_NXDOMAIN);
 	assert_int_equal(get("b.example", A, RANK_ANSWER, NULL), 5);
 	assert_int_equal(get("b.example", KNOT_RRTYPE_AAAA, RANK_ANSWER, NULL), -1);
@@ -175,7 +188,7 @@ static void test_types_apart(void **state)
 	/* A child that says its NS anew does not touch the cut (ghost domains). */
 	put("a.example", KNOT_RRTYPE_NS, CACHE_POSITIVE, RANK_ANSWER, 80000, "\0\0\0\6");
 	fake_pass_s(300);
-	assert_int_equal(get("a.example", CACHE_TYPE_CUT, RANK_REFERRAL, NULL), -1);
+	assert_int_equal(get_in(CACHE_CUT, "a.example", 2, RANK_REFERRAL, NULL), -1);
 	assert_int_equal(get("a.example", KNOT_RRTYPE_NS, RANK_ANSWER, NULL), 6);
 }
 
@@ -194,10 +207,11 @@ static void test_copies(void **state)
 	set_add(&arena, (struct rrset *)sets[1], "\5hello", 6);
 	sets[2] = set_a(&arena, ".", 10, "\0\0\0\3");
 	uint8_t *name = set_name(&arena, "denied.example");
-	rrcache_put(cache, name, A, CACHE_NODATA, RANK_ANSWER, 300, sets, 3);
+	rrcache_put(cache, &(struct cache_key){name, A, CACHE_RRSET}, CACHE_NODATA, RANK_ANSWER, 300, sets, 3);
 	fake_pass_s(250);
-	assert_int_equal(rrcache_get(cache, &arena, name, A, RANK_ANSWER, &found), 0);
-	rrcache_put(cache, name, A, CACHE_NODATA, RANK_ANSWER, 300, sets, 1); /* frees what was copied */
+	assert_int_equal(rrcache_get(cache, &arena, &(struct cache_key){name, A, CACHE_RRSET}, RANK_ANSWER, &found), 0);
+	rrcache_put(cache, &(struct cache_key){name, A, CACHE_RRSET}, CACHE_NODATA, RANK_ANSWER, 300, sets,
+		1); /* frees what was copied */
 	assert_int_equal(found.kind, CACHE_NODATA);
 	assert_int_equal(found.count, 3);
 	assert_true(name_is_equal(found.set[1]->owner, sets[1]->owner));
@@ -210,8 +224,8 @@ static void test_copies(void **state)
 	assert_int_equal(found.set[1]->ttl_s, 50);
 	assert_int_equal(found.set[2]->ttl_s, 10); /* never more than it had */
 	/* Nothing but the fact: a denial without proof. */
-	rrcache_put(cache, name, CACHE_TYPE_NONE, CACHE_NXDOMAIN, RANK_ANSWER, 300, NULL, 0);
-	assert_int_equal(rrcache_get(cache, &arena, name, CACHE_TYPE_NONE, RANK_ANSWER, &found), 0);
+	rrcache_put(cache, &(struct cache_key){name, 0, CACHE_NAME}, CACHE_NXDOMAIN, RANK_ANSWER, 300, NULL, 0);
+	assert_int_equal(rrcache_get(cache, &arena, &(struct cache_key){name, 0, CACHE_NAME}, RANK_ANSWER, &found), 0);
 	assert_int_equal(found.count, 0);
 }
 
@@ -244,7 +258,8 @@ static void test_bytes(void **state)
 	rrcache_state(cache, &now);
 	uint64_t entries = now.entries;
 	const struct rrset *one = huge;
-	rrcache_put(cache, huge->owner, KNOT_RRTYPE_TXT, CACHE_POSITIVE, RANK_ANSWER, 300, &one, 1);
+	rrcache_put(cache, &(struct cache_key){huge->owner, KNOT_RRTYPE_TXT, CACHE_RRSET}, CACHE_POSITIVE, RANK_ANSWER,
+		300, &one, 1);
 	rrcache_state(cache, &now);
 	assert_int_equal(now.entries, entries);
 	assert_int_equal(get("huge.example", KNOT_RRTYPE_TXT, RANK_ANSWER, NULL), -1);
@@ -270,8 +285,10 @@ static void *hammer(void *arg)
 		snprintf(name, sizeof(name), "n%zu.example", (size_t)((i * 7 + (uintptr_t)arg) % 500));
 		const struct rrset *set = set_a(&mine, name, 300, "\0\0\0\1");
 		if (i % 3 == 0)
-			rrcache_put(cache, set->owner, A, CACHE_POSITIVE, RANK_ANSWER, 300, &set, 1);
-		else if (rrcache_get(cache, &mine, set->owner, A, RANK_ANSWER, &found) == 0 &&
+			rrcache_put(cache, &(struct cache_key){set->owner, A, CACHE_RRSET}, CACHE_POSITIVE, RANK_ANSWER,
+				300, &set, 1);
+		else if (rrcache_get(cache, &mine, &(struct cache_key){set->owner, A, CACHE_RRSET}, RANK_ANSWER,
+				 &found) == 0 &&
 			 rrset_rdata(found.set[0], 0)->data[3] != 1)
 			return arg;
 		arena_reset(&mine);

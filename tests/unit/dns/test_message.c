@@ -360,7 +360,7 @@ static void test_match(void **state)
 		const char *what;
 		size_t at; /* of the byte that is changed */
 		uint8_t to;
-		enum match match;
+		enum match_kind match;
 	} cases[] = {
 		{"nothing", 0, 0x12, MATCH_YES},
 		{"ID, high byte", 0, 0x13, MATCH_NO},
@@ -389,7 +389,7 @@ static void test_match(void **state)
 		wire_begin(&w, 0x1234, QR | AA, 1, 0, 0, 0);
 		wire_question(&w, "WwW.example", 1);
 		w.bytes[cases[i].at] = cases[i].to;
-		enum match match = message_match(w.bytes, w.len, 0x1234, sent, 1, 1);
+		enum match_kind match = message_match(w.bytes, w.len, 0x1234, sent, 1, 1);
 		if (match != cases[i].match)
 			print_error("%s\n", cases[i].what);
 		assert_int_equal(match, cases[i].match);
@@ -410,10 +410,18 @@ static void test_write_question(void **state)
 {
 	uint8_t wire[MESSAGE_QUERY_MAX], name[NAME_MAX_LEN];
 	(void)state;
-	assert_int_equal(
-		message_write_question(wire, 0x1234, (const uint8_t *)"\1A", 28, 1, 0, true, false, false), 12 + 3 + 4);
+	struct question_form form = {.id = 0x1234, .raw_name = (const uint8_t *)"\1A", .type = 28, .rclass = 1};
+	assert_int_equal(message_write_question(wire, &form), 12 + 3 + 4);
 	assert_memory_equal(wire, "\x12\x34\0\0\0\1\0\0\0\0\0\0\1A\0\0\x1c\0\1", 19);
-	assert_int_equal(message_write_question(wire, 1, (const uint8_t *)"\1a", 1, 1, 1232, true, true, true), 30);
+	form = (struct question_form){.id = 1,
+		.raw_name = (const uint8_t *)"\1a",
+		.type = 1,
+		.rclass = 1,
+		.rd = true,
+		.cd = true,
+		.edns = true,
+		.dnssec_ok = true};
+	assert_int_equal(message_write_question(wire, &form), 30);
 	assert_memory_equal(wire, "\0\1\1\x10\0\1\0\0\0\0\0\1\1a\0\0\1\0\1\0\0\x29\4\xd0\0\0\x80\0\0\0", 30);
 	struct query query;
 	assert_int_equal(query_read(&query, wire, 30), QUERY_OK);
@@ -421,7 +429,31 @@ static void test_write_question(void **state)
 	name[0] = name[64] = name[128] = 63;
 	name[192] = 61;
 	name[254] = 0;
-	assert_int_equal(message_write_question(wire, 1, name, 1, 1, 1232, true, true, true), MESSAGE_QUERY_MAX);
+	struct cookie cookie = {.server_len = COOKIE_SERVER_MAX};
+	form.raw_name = name;
+	form.cookie = &cookie;
+	assert_int_equal(message_write_question(wire, &form), MESSAGE_QUERY_MAX);
+	assert_int_equal(query_read(&query, wire, MESSAGE_QUERY_MAX), QUERY_OK);
+	cookie.server_len = 0;
+	form.raw_name = (const uint8_t *)"\1a";
+	assert_int_equal(message_write_question(wire, &form), 30 + 4 + COOKIE_CLIENT);
+	assert_memory_equal(wire + 28, "\0\x0c\0\x0a\0\x08", 6);
+}
+
+/* Mixed case: the same name, and over many draws every letter in both cases, nothing else changed. */
+static void test_mix_case(void **state)
+{
+	static const uint8_t *name = (const uint8_t *)"\3w-1\7example";
+	uint8_t raw[NAME_MAX_LEN], seen[16] = {0};
+	(void)state;
+	for (int i = 0; i < 200; i++) {
+		name_mix_case(raw, name);
+		assert_true(name_is_equal_nocase(raw, name));
+		for (size_t at = 0; at < 13; at++)
+			seen[at] |= raw[at] == name[at] ? 1 : 2;
+	}
+	for (size_t at = 0; at < 13; at++)
+		assert_int_equal(seen[at], name[at] >= 'a' ? 3 : 1);
 }
 
 int main(void)
@@ -440,6 +472,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_class, begin, end),
 		cmocka_unit_test_setup_teardown(test_match, begin, end),
 		cmocka_unit_test_setup_teardown(test_write_question, begin, end),
+		cmocka_unit_test_setup_teardown(test_mix_case, begin, end),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
