@@ -200,7 +200,8 @@ static void test_end_without_expectations(void **state)
 	assert_int_equal(closed, 1);
 }
 
-/* Gone for good while an answer is expected: closed, and the late answer goes nowhere. */
+/* Gone for good while an answer is expected: closed, but the owner's struct stays until whoever has the answer is done;
+ * the late answer goes nowhere. */
 static void test_peer_gone(void **state)
 {
 	(void)state;
@@ -211,6 +212,10 @@ static void test_peer_gone(void **state)
 	close(peer);
 	peer = dup(0);
 	run_ms(5);
+	assert_true(stream.closed);
+	assert_int_equal(closed, 0);
+	stream_write(&stream, "late", 4);
+	stream_done(&stream);
 	assert_int_equal(closed, 1);
 }
 
