@@ -1,5 +1,5 @@
 /* A bounded load for the benchmarks: asks a list of names over UDP with so many questions under way, counts the
- *answers, prints one line of JSON, and stops by itself. With --echo it is the floor: a bare recvmmsg/sendmmsg echo.
+ * answers, prints one line of JSON, and stops by itself. With --echo it is the floor: a bare recvmmsg/sendmmsg echo.
  *
  *	flood 127.0.0.1 5310 FILE COUNT WINDOW          FILE: "NAME TYPE-NUMBER" lines, asked in turn
  *	flood --echo 5311 SECONDS

@@ -8,7 +8,7 @@
  *	}
  *
  * Where the kernel can (Linux 6.3, port inside ip_local_port_range) an idle socket is re-moored to the port; elsewhere
- *a fresh socket is bound to it and closed afterwards, as always for TCP. The pool knows no DNS: the tag is opaque.
+ * a fresh socket is bound to it and closed afterwards, as always for TCP. The pool knows no DNS: the tag is opaque.
  *
  * Ownership: a loan belongs to the pool and is the borrower's until pool_return. `loan->user` is user_size zeroed bytes
  * that stay with the slot for its life; `watched` is the borrower's note that the descriptor is known to its event
