@@ -132,8 +132,7 @@ struct join *inflight_enter(
 /* In the waiter's thread. The wire changes hands. */
 static void arrive(struct join *join, int result, uint8_t *wire, size_t len)
 {
-	if (join->abandoned || atomic_load(&join->loop->stop)) {
-		/* Nobody waits; or the daemon ends, and the fiber that waits will not run again. */
+	if (join->abandoned) {
 		free(wire);
 		free(join);
 		return;
@@ -195,8 +194,10 @@ static void leave(struct inflight *inflight, struct join *join)
 
 void inflight_discard(struct join *join)
 {
-	if (!join->arrived)
+	if (!join->arrived) {
+		join->abandoned = true;
 		return;
+	}
 	free(join->wire);
 	free(join);
 }
