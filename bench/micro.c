@@ -4,8 +4,6 @@
  *	micro [ROUNDS]
  */
 #include <arpa/inet.h>
-#include <poll.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,7 +19,7 @@
 #include "ports/kernel.h"
 #include "ports/pool.h"
 
-enum { ROUNDS_MAX = 25, EXCHANGES = 20000, SWITCHES = 2000000, READS = 200000 };
+enum { ROUNDS_MAX = 25, EXCHANGES = 50000, SWITCHES = 2000000, READS = 200000 };
 
 static double cpu_us(void)
 {
@@ -31,21 +29,16 @@ static double cpu_us(void)
 	       (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec);
 }
 
-/* --- exchanges, with a server in a thread of its own --- */
+/* --- exchanges; the server's part runs in between, in the same thread, and is the same for all three --- */
 
-static void *serve(void *arg)
+static void echo(int fd)
 {
-	int fd = *(int *)arg;
 	char data[64];
 	struct sockaddr_in from;
-	for (;;) {
-		socklen_t len = sizeof(from);
-		ssize_t got = recvfrom(fd, data, sizeof(data), 0, (struct sockaddr *)&from, &len);
-		if (got == 1)
-			return NULL;
-		if (got > 0)
-			sendto(fd, data, (size_t)got, 0, (struct sockaddr *)&from, len);
-	}
+	socklen_t len = sizeof(from);
+	ssize_t got = recvfrom(fd, data, sizeof(data), 0, (struct sockaddr *)&from, &len);
+	if (got < 0 || sendto(fd, data, (size_t)got, 0, (struct sockaddr *)&from, len) != got)
+		abort();
 }
 
 static struct addr server_addr(int fd)
@@ -59,42 +52,46 @@ static struct addr server_addr(int fd)
 	return addr;
 }
 
-static void exchange(struct pool *pool, const struct addr *to)
+static void talk(const struct loan *loan, int server)
+{
+	uint8_t data[40] = {0};
+	enum datagram kind;
+	if (send(loan->fd, data, sizeof(data), 0) != (ssize_t)sizeof(data))
+		abort();
+	echo(server);
+	if (loan_receive(loan, data, sizeof(data), &kind) != (ssize_t)sizeof(data) || kind != DATAGRAM_WHOLE)
+		abort();
+}
+
+static struct loan *lend(struct pool *pool, const struct addr *to)
 {
 	struct loan_tag tag = {0};
 	struct loan *loan;
 	if (pool_lend(pool, to, TRANSPORT_UDP, &tag, &loan) != 0)
 		abort();
-	char data[40] = {0};
-	if (send(loan->fd, data, sizeof(data), 0) != (ssize_t)sizeof(data))
-		abort();
-	struct pollfd fd = {.fd = loan->fd, .events = POLLIN};
-	poll(&fd, 1, 1000);
-	if (recv(loan->fd, data, sizeof(data), MSG_DONTWAIT) != (ssize_t)sizeof(data))
-		abort();
-	pool_return(pool, loan, LOAN_REPLY);
+	return loan;
 }
 
-static double exchange_us(uint16_t first, uint16_t last)
+/* `stay`: one loan for all exchanges: what sending and receiving cost without any mooring. */
+static double exchange_us(uint16_t first, uint16_t last, bool stay)
 {
 	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	struct addr to = server_addr(fd);
-	pthread_t thread;
-	pthread_create(&thread, NULL, serve, &fd);
 	struct port_space *space = port_space_new();
 	struct port_set *set = xalloc(sizeof(*set));
 	port_set_fill(set, first, last);
 	port_space_set_usable(space, set);
 	struct pool_conf conf = {.space = space, .ledger = ledger_new(1000), .size = 100, .ipv4 = true};
 	struct pool *pool = pool_new(&conf);
+	struct loan *kept = stay ? lend(pool, &to) : NULL;
 	double begin = cpu_us();
-	for (int i = 0; i < EXCHANGES; i++)
-		exchange(pool, &to);
+	for (int i = 0; i < EXCHANGES; i++) {
+		struct loan *loan = stay ? kept : lend(pool, &to);
+		talk(loan, fd);
+		if (!stay)
+			pool_return(pool, loan, LOAN_REPLY);
+	}
 	double us = (cpu_us() - begin) / EXCHANGES;
-	struct loan_tag tag = {0};
-	struct loan *loan;
-	if (pool_lend(pool, &to, TRANSPORT_UDP, &tag, &loan) == 0 && send(loan->fd, "", 1, 0) == 1)
-		pthread_join(thread, NULL);
 	pool_free(pool);
 	ledger_free(conf.ledger);
 	port_space_free(space);
@@ -103,18 +100,29 @@ static double exchange_us(uint16_t first, uint16_t last)
 	return us;
 }
 
-static double moored_us(void)
+static double moored_on_us(bool stay)
 {
 	struct port_range range;
 	kernel_local_range(&range);
-	return kernel_can_moor() ? exchange_us(range.last > 49152 ? 49152 : range.first, range.last) : 0;
+	return kernel_can_moor() ? exchange_us(range.last > 49152 ? 49152 : range.first, range.last, stay) : 0;
+}
+
+static double staying_us(void)
+{
+	return moored_on_us(true);
+}
+
+static double moored_us(void)
+{
+	return moored_on_us(false);
 }
 
 static double fresh_us(void)
 {
 	struct port_range range;
 	kernel_local_range(&range);
-	return range.last < 65000 ? exchange_us((uint16_t)(range.last + 1), 65535) : exchange_us(1024, range.first);
+	return range.last < 65000 ? exchange_us((uint16_t)(range.last + 1), 65535, false)
+				  : exchange_us(1024, range.first, false);
 }
 
 /* --- fibers --- */
@@ -213,6 +221,7 @@ int main(int argc, char *argv[])
 	if (rounds < 1 || rounds > ROUNDS_MAX)
 		return 2;
 	hash_init();
+	measure("exchange, socket stays moored (the floor)", staying_us, rounds);
 	measure("exchange, re-moored socket", moored_us, rounds);
 	measure("exchange, fresh bound socket", fresh_us, rounds);
 	measure("switch of a fiber, there and back", switch_us, rounds);
