@@ -9,13 +9,14 @@
 #define LIMIT_RRSET_BYTES 60000 /* an rrset that no message could carry is refused */
 
 /* --- one client request (struct budget) --- */
-#define LIMIT_DEADLINE_MS      5000 /* clients ask again after 5 s (RFC 1035 4.2.1; resolv.conf timeout) */
-#define LIMIT_QUESTIONS        64   /* upstream questions, sub-lookups included: NXNSAttack CVE-2020-8616, CAMP */
-#define LIMIT_SERVER_QUESTIONS 20   /* of these for addresses of servers: NXNSAttack, aimed at a third party */
-#define LIMIT_REFERRALS        40   /* referrals over all sub-lookups: CVE-2014-8500, a chain of endless delegations */
-#define LIMIT_ALIASES          16   /* CNAMEs over all sub-lookups: CVE-2021-25219-like chains, Unchained */
-#define LIMIT_DEPTH            6    /* a lookup within a lookup, for addresses of servers: iDNS attack, TsuNAME */
-#define LIMIT_SERVER_LOOKUPS   12   /* lookups of server addresses: NXNSAttack, NRDelegation CVE-2022-3204 */
+#define LIMIT_DEADLINE_MS                                                                                              \
+	4500 /* clients give up after 5 s (resolv.conf): the answer that it failed must be there before */
+#define LIMIT_QUESTIONS        64 /* upstream questions, sub-lookups included: NXNSAttack CVE-2020-8616, CAMP */
+#define LIMIT_SERVER_QUESTIONS 20 /* of these for addresses of servers: NXNSAttack, aimed at a third party */
+#define LIMIT_REFERRALS        40 /* referrals over all sub-lookups: CVE-2014-8500, a chain of endless delegations */
+#define LIMIT_ALIASES          16 /* CNAMEs over all sub-lookups: CVE-2021-25219-like chains, Unchained */
+#define LIMIT_DEPTH            6  /* a lookup within a lookup, for addresses of servers: iDNS attack, TsuNAME */
+#define LIMIT_SERVER_LOOKUPS   12 /* lookups of server addresses: NXNSAttack, NRDelegation CVE-2022-3204 */
 #define LIMIT_REQUEST_BYTES    (2u << 20)  /* arena of one request; the largest replies are 64 KiB each */
 #define LIMIT_TRIES_PER_ZONE   12          /* questions sent to one zone's servers for one question */
 #define LIMIT_REQUESTS_BYTES   (64u << 20) /* arenas of all requests of a worker */
@@ -60,6 +61,7 @@
 #define LIMIT_TCP_ONLY_S 60 /* for so long */
 
 /* --- ports --- */
+#define LIMIT_FEW_PORTS    2048  /* fewer usable ones are warned about: RFC 6056 3.2 wants as many as possible */
 #define LIMIT_PORT_DRAWS   64    /* draws before the free ports are listed and one of those drawn */
 #define LIMIT_PORT_TAKEN_S 10    /* a port found taken by another program is not tried again for so long */
 #define LIMIT_LEND_TRIES   8     /* ports tried for one loan before it is given up */

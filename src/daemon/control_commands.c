@@ -90,8 +90,8 @@ static void finish_status(struct survey *survey)
 	const struct server *server = survey->call->server;
 	json_t *listen = json_array();
 	char text[ADDR_TEXT];
-	for (size_t i = 0; i < server->config->listen_count; i++)
-		json_array_append_new(listen, json_string(addr_text(&server->config->listen[i], text)));
+	for (size_t i = 0; i < server->first->listen_count; i++)
+		json_array_append_new(listen, json_string(addr_text(&server->first->listen[i], text)));
 	control_reply(survey->call,
 		json_pack("{s:s, s:i, s:f, s:i, s:i, s:o, s:o, s:s}", "version", BERTH_VERSION, "pid", (int)getpid(),
 			"uptime_s", uptime_s(server), "workers", (int)server->workers, "lookups_running",
@@ -252,11 +252,20 @@ static void run_inquiry(struct control_call *call, const json_t *request, bool s
 
 /* --- the rest --- */
 
+static json_t *lines_json(char *text)
+{
+	json_t *lines = json_array();
+	char *rest = NULL;
+	for (char *line = strtok_r(text, "\n", &rest); line != NULL; line = strtok_r(NULL, "\n", &rest))
+		json_array_append_new(lines, json_string(line));
+	return lines;
+}
+
 static void run_reload(struct control_call *call)
 {
 	char why[600];
 	if (server_reload(call->server, why, sizeof(why)) == 0)
-		control_reply(call, json_pack("{s:b}", "reloaded", 1));
+		control_reply(call, json_pack("{s:b, s:o}", "reloaded", 1, "warnings", lines_json(why)));
 	else
 		control_reply_error(call, "%s", why);
 }

@@ -1,6 +1,7 @@
 /* berthd: decides what the command line means, and how the process begins and ends. */
 #include <errno.h>
 #include <getopt.h>
+#include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,6 +11,7 @@
 
 #include "base/error.h"
 #include "base/hash.h"
+#include "base/limits.h"
 #include "base/log.h"
 #include "daemon/config.h"
 #include "daemon/privilege.h"
@@ -57,6 +59,11 @@ static void parse_options(struct options *options, int argc, char *argv[])
 	}
 }
 
+static bool validates(const struct config *config)
+{
+	return config->resolver.trust_anchors != NULL && strcmp(config->resolver.trust_anchors, "none") != 0;
+}
+
 static int check(const struct config *config, const char *path)
 {
 	struct hints *hints = malloc(sizeof(*hints));
@@ -69,9 +76,19 @@ static int check(const struct config *config, const char *path)
 		fprintf(stderr, "berthd: %s\n", why);
 		return 1;
 	}
+	if (config->user != NULL && getpwnam(config->user) == NULL) {
+		fprintf(stderr, "berthd: %s: user: there is no user %s on this machine; name one, or none\n", path,
+			config->user);
+		return 1;
+	}
 	struct port_set *usable = server_usable_ports(config, false);
-	printf("%s: good; %u usable ports\n", path != NULL ? path : "defaults", port_set_count(usable));
+	unsigned count = port_set_count(usable);
 	free(usable);
+	printf("%s: good; %u usable port%s\n", path != NULL ? path : "defaults", count, count == 1 ? "" : "s");
+	if (count < LIMIT_FEW_PORTS)
+		printf("but that is few: forged answers have little to guess; widen ports.range or exclude less\n");
+	if (validates(config))
+		printf("but resolver.trust-anchors is not used yet: answers are not validated\n");
 	return 0;
 }
 
@@ -89,6 +106,7 @@ static void on_signal(struct watch *watch, uint32_t events)
 	struct signalfd_siginfo info;
 	while (read(watch->fd, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
 		if (info.ssi_signo != SIGHUP) {
+			log_notice("stopping on %s", info.ssi_signo == SIGTERM ? "SIGTERM" : "SIGINT");
 			loop_stop(&signals->server->loop);
 			return;
 		}
@@ -112,6 +130,20 @@ static int watch_signals(struct signals *signals, struct server *server)
 	return loop_watch(&server->loop, &signals->watch, EPOLLIN);
 }
 
+static void tell_ready(const struct server *server)
+{
+	char all[512] = "", text[ADDR_TEXT];
+	size_t len = 0;
+	for (size_t i = 0; i < server->config->listen_count && len < sizeof(all); i++)
+		len += (size_t)snprintf(all + len, sizeof(all) - len, "%s%s", i > 0 ? ", " : "",
+			addr_text(&server->config->listen[i], text));
+	log_notice("berthd " BERTH_VERSION " is ready on %s with %u workers; control socket %s; configuration %s", all,
+		server->workers, server->config->control_socket,
+		server->config_path != NULL ? server->config_path : "built in");
+	log_notice("answers are not validated: this version has no DNSSEC validation%s",
+		validates(server->config) ? ", resolver.trust-anchors is not used" : "");
+}
+
 static int serve(struct config *config, const char *path)
 {
 	static struct server server;
@@ -127,9 +159,7 @@ static int serve(struct config *config, const char *path)
 		fprintf(stderr, "berthd: threads cannot be started: %s\n", strerror(errno));
 		return 1;
 	}
-	log_notice("berthd " BERTH_VERSION
-		   " is ready: %u workers; answers are not validated yet (DNSSEC is being built)",
-		server.workers);
+	tell_ready(&server);
 	loop_run(&server.loop);
 	loop_unwatch(&server.loop, &signals.watch);
 	close(signals.watch.fd);

@@ -40,8 +40,17 @@ static int become(const char *user)
 	return setuid(entry->pw_uid);
 }
 
+/* What a program that we execute could get back; nothing here executes any. */
+static void empty_bounding_set(void)
+{
+	for (long cap = 0; cap <= CAP_LAST_CAP; cap++)
+		if (cap != CAP_NET_BIND_SERVICE)
+			(void)prctl(PR_CAPBSET_DROP, cap, 0, 0, 0);
+}
+
 int privilege_drop(const char *user, char *why, size_t size)
 {
+	empty_bounding_set(); /* while we still may */
 	if (user != NULL && become(user) != 0) {
 		snprintf(why, size, "cannot become user %s: %s; name an existing user with user:, or none", user,
 			errno == ENOENT ? "there is no such user" : strerror(errno));

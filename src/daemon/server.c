@@ -44,6 +44,10 @@ struct port_set *server_usable_ports(const struct config *config, bool tell)
 	if (tell)
 		log_notice("ports %u-%u: %u usable (%u excluded, %u reserved by ip_local_reserved_ports)",
 			config->ports.range.first, config->ports.range.last, port_set_count(set), excluded, reserved);
+	if (tell && port_set_count(set) < LIMIT_FEW_PORTS)
+		log_warning("only %u ports are usable: forged answers have little to guess; widen ports.range or "
+			    "exclude less",
+			port_set_count(set));
 	return set;
 }
 
@@ -67,9 +71,14 @@ static int make_settings(struct settings *settings, const struct config *config,
 		.allow_count = config->allow_count,
 	};
 	hints_builtin(&settings->hints);
-	if (config->resolver.root_hints != NULL)
-		return hints_read(&settings->hints, config->resolver.root_hints, why, size);
-	return 0;
+	if (config->resolver.root_hints == NULL)
+		return 0;
+	char reason[300];
+	int ret = hints_read(&settings->hints, config->resolver.root_hints, reason, sizeof(reason));
+	if (ret != 0)
+		snprintf(why, size, "resolver.root-hints: %s; name a zone file with the root's NS, A and AAAA records",
+			reason);
+	return ret;
 }
 
 /* --- begin --- */
@@ -146,7 +155,8 @@ static void equip_workers(struct server *server, const struct settings *settings
 
 int server_init(struct server *server, struct config *config, const char *config_path, char *why, size_t size)
 {
-	*server = (struct server){.config = config, .config_path = config_path, .started_us = clock_mono_us()};
+	*server = (struct server){
+		.config = config, .first = config, .config_path = config_path, .started_us = clock_mono_us()};
 	struct settings *settings = xzalloc(1, sizeof(*settings));
 	int ret = make_settings(settings, config, why, size);
 	if (ret != 0 || (ret = loop_init(&server->loop)) != 0) {
@@ -217,14 +227,35 @@ static bool same_listen(const struct config *a, const struct config *b)
 	return true;
 }
 
-static void tell_what_needs_restart(const struct config *old, const struct config *now)
+static bool same_text(const char *a, const char *b)
 {
-	if (!same_listen(old, now))
-		log_warning("listen: has changed; that takes effect with the next start");
-	if (old->workers != now->workers || old->ports.pool != now->ports.pool)
-		log_warning("workers: or ports.pool: has changed; that takes effect with the next start");
-	if (strcmp(old->control_socket, now->control_socket) != 0)
-		log_warning("control.socket: has changed; that takes effect with the next start");
+	return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
+}
+
+/* Names what has changed but cannot change while running, a line each. */
+static void tell_what_needs_restart(const struct config *first, const struct config *now, char *why, size_t size)
+{
+	const struct {
+		const char *key;
+		bool same;
+	} keys[] = {
+		{"listen", same_listen(first, now)},
+		{"workers", first->workers == now->workers},
+		{"user", same_text(first->user, now->user)},
+		{"ports.pool", first->ports.pool == now->ports.pool},
+		{"control.socket", same_text(first->control_socket, now->control_socket)},
+	};
+	size_t len = 0;
+	why[0] = '\0';
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+		if (keys[i].same)
+			continue;
+		log_warning("%s: has changed; that takes effect with the next start", keys[i].key);
+		if (len < size)
+			len += (size_t)snprintf(why + len, size - len,
+				"%s%s has changed; that takes effect with the next start", len > 0 ? "\n" : "",
+				keys[i].key);
+	}
 }
 
 static void apply_shared(struct server *server, const struct config *config)
@@ -253,9 +284,10 @@ int server_reload(struct server *server, char *why, size_t size)
 		free(reload);
 		return ret;
 	}
-	tell_what_needs_restart(server->config, reload->config);
+	tell_what_needs_restart(server->first, reload->config, why, size);
 	apply_shared(server, reload->config);
-	config_free(server->config);
+	if (server->config != server->first)
+		config_free(server->config);
 	server->config = reload->config;
 	server->reloading = true;
 	reload->tour.visit = on_visit;
@@ -302,5 +334,7 @@ void server_stop(struct server *server)
 	facts_free(server->facts);
 	port_space_free(server->space);
 	loop_deinit(&server->loop);
-	config_free(server->config);
+	if (server->config != server->first)
+		config_free(server->config);
+	config_free(server->first);
 }

@@ -49,7 +49,8 @@ struct worker {
 };
 
 struct server {
-	struct config *config;
+	struct config *config;   /* the one in force */
+	struct config *first;    /* as at the start: what a reload does not change is read from here */
 	const char *config_path; /* NULL: defaults */
 	struct loop loop;        /* of the main thread */
 	struct port_space *space;
@@ -67,8 +68,8 @@ struct server {
 int server_init(struct server *server, struct config *config, const char *config_path, char *why, size_t size);
 int server_start(struct server *server);
 void server_stop(struct server *server);
-/* Reads the configuration again and gives it to the workers. 0, or an error with one line in `why`; then nothing has
- * changed. */
+/* Reads the configuration again and gives it to the workers. 0, with a line in `why` for each change that takes effect
+ * with the next start only; or an error with one line in `why`, and nothing has changed. */
 int server_reload(struct server *server, char *why, size_t size);
 /* The same for SIGHUP, which hears no error: it is logged, and what comes during a reload follows it. */
 void server_reload_soon(struct server *server);

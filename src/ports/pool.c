@@ -276,9 +276,11 @@ int pool_lend(struct pool *pool, const struct addr *server, enum transport trans
 		}
 		port_space_taken(pool->draw.space, port);
 	}
-	counters_add(COUNT_LOANS_FAILED, 1);
 	if (ret == E_EXIST)
 		ret = E_NOPORT;
+	if (ret == E_UNREACH)
+		return ret; /* the port was not the problem */
+	counters_add(COUNT_LOANS_FAILED, 1);
 	if (ret == E_NOPORT)
 		log_warning(
 			"no port could be borrowed: %u of %u usable ports are lent; see `berth stats` for the causes",

@@ -11,7 +11,8 @@ static bool may_ask(const struct request *rq, const struct addr *addr)
 {
 	if (addr_is_v6(addr) ? !rq->options.ipv6 : !rq->options.ipv4)
 		return false;
-	if (request_now_us(rq) < rq->resolver->no_route_until_us[addr_is_v6(addr)] && !addr_is_loopback(addr))
+	bool no_route = request_now_us(rq) < rq->resolver->no_route_until_us[addr_is_v6(addr)];
+	if (no_route && !rq->fresh && !addr_is_loopback(addr))
 		return false;
 	if (addr_is_loopback(addr))
 		return rq->options.query_loopback;

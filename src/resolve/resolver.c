@@ -92,6 +92,18 @@ static void forget_job(struct resolver *resolver, struct job *job)
 
 /* --- how a lookup ends --- */
 
+static void explain_no_server(const struct request *rq, struct answer *answer, char *text, size_t size)
+{
+	const uint64_t *until_us = rq->resolver->no_route_until_us, now_us = request_now_us(rq);
+	bool v4 = rq->options.ipv4 && now_us >= until_us[0], v6 = rq->options.ipv6 && now_us >= until_us[1];
+	if (!v4 && !v6) {
+		answer->ede = EDE_NETWORK_ERROR;
+		snprintf(text, size, "this machine has no route to the servers: is the network up?");
+	} else {
+		snprintf(text, size, "no server of the zone gave a useful answer");
+	}
+}
+
 static void explain(struct request *rq, struct answer *answer, int ret)
 {
 	char text[160];
@@ -102,8 +114,10 @@ static void explain(struct request *rq, struct answer *answer, int ret)
 		snprintf(text, sizeof(text), "limit of one request reached: %s",
 			rq->budget.spent < BUDGET_LINES ? budget_line_text(rq->budget.spent) : "memory");
 		break;
-	case E_TIMEOUT: snprintf(text, sizeof(text), "no server answered within %d s", LIMIT_DEADLINE_MS / 1000); break;
-	case E_NOSERVER: snprintf(text, sizeof(text), "no server of the zone gave a useful answer"); break;
+	case E_TIMEOUT:
+		snprintf(text, sizeof(text), "no server answered within %.1f s", LIMIT_DEADLINE_MS / 1e3);
+		break;
+	case E_NOSERVER: explain_no_server(rq, answer, text, sizeof(text)); break;
 	case E_NOPORT:
 		answer->ede = EDE_NETWORK_ERROR;
 		snprintf(text, sizeof(text), "no source port could be borrowed");

@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/log.h"
 #include "base/random.h"
 #include "cache/facts.h"
 #include "ports/kernel.h"
@@ -125,8 +126,11 @@ static void note_no_route(struct request *rq, const struct addr *addr)
 		if (kernel_has_route(root))
 			return;
 	}
-	if (seen)
-		rq->resolver->no_route_until_us[v6] = request_now_us(rq) + LIMIT_NO_ROUTE_MS * 1000ull;
+	if (!seen)
+		return;
+	if (!v6)
+		log_notice("this machine has no IPv4 route to the root's servers");
+	rq->resolver->no_route_until_us[v6] = request_now_us(rq) + LIMIT_NO_ROUTE_MS * 1000ull;
 }
 
 /* Silence may end, and a forged datagram says nothing of the server; all else that failed will fail again. */

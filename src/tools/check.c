@@ -25,6 +25,12 @@ static const char *find_daemon(void)
 	if (slash == NULL || (size_t)(slash - path) + sizeof("/berthd") > sizeof(path))
 		return "berthd";
 	strcpy(slash, "/berthd");
+	if (access(path, X_OK) == 0)
+		return path;
+	/* Installed, the tool is in bin and the daemon in sbin, which is in few users' PATH. */
+	if ((size_t)(slash - path) + sizeof("/../sbin/berthd") > sizeof(path))
+		return "berthd";
+	strcpy(slash, "/../sbin/berthd");
 	return access(path, X_OK) == 0 ? path : "berthd";
 }
 

@@ -28,7 +28,8 @@ static int print_all(const struct tool *tool)
 {
 	json_t *list = json_array();
 	if (!tool->json)
-		printf("%sberth%s says who holds a port, and talks to berthd, the resolver that borrows its ports.\n\n",
+		printf("%sberth%s says what a port is and did, and talks to berthd, the resolver that borrows its "
+		       "ports.\n\n",
 			style(STYLE_BOLD), style(STYLE_PLAIN));
 	for (const struct verb *const *v = verbs; *v != NULL; v++) {
 		char form[64];

@@ -258,7 +258,7 @@ static int run_port(const struct tool *tool, int argc, char **argv)
 const struct verb verb_port = {
 	"port",
 	"N [N...] | A-B",
-	"say what a port is, who holds it, what it was lent for",
+	"say what a port is, whether it is free, what berthd lends it for",
 	"Says what port N is: its class (RFC 6335), the service known by it, whether it is free on this machine\n"
 	"now, and what the kernel does with it; then what berthd does: the question it is lent for now, and the\n"
 	"loans it had. With several ports, or a range, it prints a line for each. berthd need not run.\n\n"

@@ -1,16 +1,25 @@
 /* berth query: asks berthd for one record set, as a client would be answered. */
 #include <stdio.h>
+#include <string.h>
 
 #include "tools/client.h"
 #include "tools/print.h"
 #include "tools/question.h"
 
+/* What an answer without records says. */
+static const char *lack_of(const char *rcode)
+{
+	if (strcmp(rcode, "NOERROR") == 0)
+		return "no record of";
+	return strcmp(rcode, "NXDOMAIN") == 0 ? "no such name:" : "no answer for";
+}
+
 static void print_answer(const json_t *reply)
 {
 	const json_t *answer = json_object_get(reply, "answer"), *authority = json_object_get(reply, "authority");
 	if (json_array_size(answer) == 0)
-		printf("%sno record of %s %s%s\n", style(STYLE_DIM), text_of(reply, "name"), text_of(reply, "type"),
-			style(STYLE_PLAIN));
+		printf("%s%s %s %s%s\n", style(STYLE_DIM), lack_of(text_of(reply, "rcode")), text_of(reply, "name"),
+			text_of(reply, "type"), style(STYLE_PLAIN));
 	print_records(answer, STYLE_PLAIN);
 	print_records(authority, STYLE_DIM);
 	putchar('\n');

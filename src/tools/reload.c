@@ -1,6 +1,7 @@
 /* berth reload: has berthd read its configuration again. */
 #include <stdio.h>
 
+#include "base/escape.h"
 #include "tools/client.h"
 #include "tools/print.h"
 
@@ -14,8 +15,16 @@ static int run_reload(const struct tool *tool, int argc, char **argv)
 		return tool_fail(tool, "%s", why);
 	if (tool->json)
 		return print_json(reply);
-	json_decref(reply);
 	printf("berthd has read its configuration again\n");
+	size_t i;
+	json_t *warning;
+	json_array_foreach(json_object_get(reply, "warnings"), i, warning)
+	{
+		char clean[512];
+		if (json_is_string(warning))
+			printf("but %s\n", escape_text(clean, sizeof(clean), json_string_value(warning)));
+	}
+	json_decref(reply);
 	return EXIT_GOOD;
 }
 
