@@ -112,21 +112,24 @@ Speech = Callable[[Heard], Any]
 
 
 class Net:
-    """`zones` are referred to by the root: {zone: {server: glue}}. `roots` are the root's own addresses."""
+    """`zones` are referred to by the root: {zone: {server: glue}}. `roots` are the root's own addresses;
+    at those of `also`, which it claims to have, too, is nobody."""
 
     def __init__(self, zones: dict[str, dict[str, str | None]] | None = None, roots: tuple[str, ...] = ("127.5.0.1",),
-                 delay_s: float = 0.0):
-        self.zones, self.roots, self.delay_s = zones or {}, roots, delay_s
+                 also: tuple[str, ...] = (), delay_s: float = 0.0):
+        self.zones, self.roots, self.also, self.delay_s = zones or {}, roots, also, delay_s
         self.heard: list[Heard] = []
         self.mistakes: list[str] = []
         self.selector = selectors.DefaultSelector()
         self.stopping = False
         self.sockets: dict[str, socket.socket] = {}
 
-    def hints(self, also: tuple[str, ...] = ()) -> str:
-        names = {address: "r%d.hostile." % n for n, address in enumerate((*self.roots, *also))}
-        return "".join(". 3600 NS %s\n%s 3600 %s %s\n" % (name, name, "AAAA" if ":" in address else "A", address)
-                       for address, name in names.items())
+    def root_servers(self) -> dict[str, str]:
+        return {"r%d.hostile." % n: address for n, address in enumerate((*self.roots, *self.also))}
+
+    def hints(self) -> str:
+        servers = self.root_servers().items()
+        return "".join(". 3600 NS %s\n%s\n" % (name, glue(name, address)) for name, address in servers)
 
     def serve(self, address: str, speech: Speech) -> None:
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
@@ -163,8 +166,8 @@ class Net:
         if zone is not None:
             reply = heard.referral(zone, self.zones[zone])
         elif heard.name == "." and heard.rrtype == "NS":
-            reply = heard.answer(*("r%d.hostile." % n for n in range(len(self.roots))), ttl=3600)
-            reply.additional += [glue("r%d.hostile." % n, address) for n, address in enumerate(self.roots)]
+            reply = heard.answer(*self.root_servers(), ttl=3600)
+            reply.additional += [glue(name, address) for name, address in self.root_servers().items()]
         else:
             above = any(within(zone, heard.name) for zone in self.zones)
             reply = heard.denial(".", 0 if above else 3)

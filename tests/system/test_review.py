@@ -57,8 +57,8 @@ Begin = Callable[..., Daemon]
 def begin(start: Callable[..., Daemon], tmp_path: Path) -> Begin:
     """A berthd with one worker that believes the net's root."""
 
-    def run(net: Net, also: tuple[str, ...] = (), resolver: dict[str, Any] | None = None, **config: Any) -> Daemon:
-        (tmp_path / "hints").write_text(net.hints(also))
+    def run(net: Net, resolver: dict[str, Any] | None = None, **config: Any) -> Daemon:
+        (tmp_path / "hints").write_text(net.hints())
         return start(**{"workers": 1, "ports": {"pool": 100}, **config}, resolver={
             "root-hints": tmp_path / "hints", "query-loopback": True, **(resolver or {})})
 
@@ -289,19 +289,25 @@ def test_ports_stay_in_the_set_when_the_kernels_range_is_narrowed(net: Callable[
 
 # --- routes ---
 
+CLIENTS_PORTS = 5  # that may be met by chance: this test's own sockets have some
+
+
+def blamed_ports(daemon: Daemon) -> int:
+    counters = daemon.counters()
+    return counters["ports.taken"] + counters["ports.denied"]
+
 
 @pytest.mark.parametrize("way", ["broadcast", "prohibit", "unreachable", "blackhole"])
 def test_servers_that_cannot_be_reached_do_not_use_up_ports(net: Callable[..., Net], begin: Begin, way: str):
     """The ports that were drawn counted as another program's for ten seconds, until none was left."""
     victim = "10.77.0.255"
-    sh("ip addr add 10.77.0.1/24 brd 10.77.0.255 dev lo" if way == "broadcast" else "ip route add %s %s" % (way, victim))
+    sh("ip addr add 10.77.0.1/24 brd 10.77.0.255 dev lo" if way == "broadcast" else f"ip route add {way} {victim}")
     world = net({**ONE_ZONE, "evil.test.": {"ns.evil.test.": victim}}, {ONE: z_truth})
     daemon = begin(world)
     assert {ask("x%d.evil.test" % n).rcode() for n in range(3)} == {SERVFAIL}
     at_once([lambda n=n: ask("y%d.evil.test" % n) for n in range(150)])
-    counters = daemon.counters()
-    assert (counters["ports.taken"], counters["ports.denied"]) == (0, 0)
-    assert not any(daemon.control("port", port=port)["taken_by_other"] for port in range(49152, 65536, 97))
+    assert blamed_ports(daemon) <= CLIENTS_PORTS
+    assert sum(daemon.control("port", port=port)["taken_by_other"] for port in range(49152, 65536, 97)) <= 1
     assert all(good(ask("w%d.z.test" % n)) for n in range(5))
 
 
@@ -310,27 +316,27 @@ V6_ROOTS = tuple("fd00:2::%x" % n for n in range(16, 29))
 
 @pytest.mark.parametrize("way", ["sysctl", "no address", "flushed later", "source needed"])
 def test_without_ipv6_nothing_fails(net: Callable[..., Net], begin: Begin, way: str):
-    world = net({"z.test.": {"ns.z.test.": ONE, "ns2.z.test.": "fd00:3::1", "ns3.z.test.": "fd00:3::2"}}, {ONE: z_truth})
+    servers = {"ns.z.test.": ONE, "ns2.z.test.": "fd00:3::1", "ns3.z.test.": "fd00:3::2"}
+    world = net({"z.test.": servers}, {ONE: z_truth}, also=V6_ROOTS)
     if way == "sysctl":
         Path("/proc/sys/net/ipv6/conf/all/disable_ipv6").write_text("1")
     elif way == "no address":
         sh("ip -6 addr flush dev lo")
     elif way == "source needed":
         sh("ip -6 addr flush dev lo; ip -6 route add default dev lo || true")
-    daemon = begin(world, also=V6_ROOTS)
+    daemon = begin(world)
     if way == "flushed later":
         sh("ip -6 addr flush dev lo")
     replies = [ask("n%d.z.test" % n) for n in range(25)] + \
         at_once([lambda n=n: ask("m%d.z.test" % n) for n in range(25)])
     assert sum(reply.rcode() == SERVFAIL for reply in replies) == 0 and all(map(good, replies))
-    assert (daemon.counters()["ports.taken"], daemon.counters()["ports.denied"]) == (0, 0)
+    assert blamed_ports(daemon) <= CLIENTS_PORTS
 
 
 def test_ipv6_alone_with_slow_roots(net: Callable[..., Net], begin: Begin):
     """Thirteen addresses without a route spent the budget of every question before the roots had answered."""
     sh("ip addr add fd00:9::1/64 dev lo nodad")
-    world = net({}, roots=V6_ROOTS, delay_s=0.06)
-    begin(world, also=tuple("100.90.0.%d" % n for n in range(1, 14)))
+    begin(net({}, roots=V6_ROOTS, also=tuple("100.90.0.%d" % n for n in range(1, 14)), delay_s=0.06))
     replies = [ask("n%d" % n) for n in range(10)] + at_once([lambda n=n: ask("m%d" % n) for n in range(30)])
     assert Counter(reply.rcode() for reply in replies) == {NXDOMAIN: 40}
 
@@ -363,11 +369,11 @@ def test_amplification(net: Callable[..., Net], begin: Begin, record_property: A
     world.forget()
     assert ask("www.at.evil.test").rcode() == SERVFAIL
     time.sleep(0.3)
-    hits = world.count(TWO) if "na" in kind and "zone" not in kind else sum(world.count(victim) for victim in victims)
+    hits = world.count(TWO) + sum(world.count(victim) for victim in victims)
     record_property("packets_to_the_victim", hits)
     record_property("packets", world.count())
-    assert (hits if kind != "addresses" else max(world.count(victim) for victim in victims)) <= 20
-    assert world.count() <= 64
+    assert hits <= (12 if kind == "addresses" else 10)  # LIMIT_TRIES_PER_ZONE; LIMIT_CUT_LOOKUPS of A and AAAA each
+    assert world.count() <= 20
 
 
 def test_siblings_below_a_warm_empty_non_terminal_cost_one_packet_each(net: Callable[..., Net], begin: Begin):
@@ -408,8 +414,10 @@ def test_header_only_formerr_to_many_who_joined(net: Callable[..., Net], begin: 
     def old(heard: Heard) -> Any:
         return 0.05, heard.wire[:2] + b"\x80\x01" + bytes(8) if heard.edns else z_truth(heard)
 
-    begin(net(ONE_ZONE, {ONE: old}))
+    world = net(ONE_ZONE, {ONE: old})
+    begin(world)
     assert all(map(good, at_once([lambda n=n: ask("n%d.a.b.z.test" % n) for n in range(30)])))
+    assert sum(one.edns for one in world.at(ONE)) <= 5
 
 
 def test_a_lost_packet_of_many_is_one_silence(net: Callable[..., Net], begin: Begin):
@@ -572,7 +580,7 @@ def test_cookies_come_back(net: Callable[..., Net], begin: Begin):
 
 @pytest.mark.parametrize("spoil", [lambda cookie: bytes([cookie[0] ^ 1]) + cookie[1:], lambda cookie: b""],
                          ids=["another's", "none"])
-def test_a_reply_without_our_cookie_leads_to_tcp(net: Callable[..., Net], begin: Begin, spoil: Callable[[bytes], bytes]):
+def test_a_reply_without_our_cookie_leads_to_tcp(net: Callable[..., Net], begin: Begin, spoil: Any):
     server = Cookies()
     world = net(ONE_ZONE, {ONE: server})
     begin(world)
