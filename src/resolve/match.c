@@ -52,9 +52,12 @@ size_t match_write(const struct match *match, uint8_t wire[static MESSAGE_QUERY_
 
 /* --- the checklist --- */
 
-/* Some old servers send back a bare header when they meet EDNS (RFC 6891 7). Nothing is learnt from it but that. */
-static bool is_bare_error(const struct match *match, const uint8_t *wire, size_t len)
+/* Some old servers send back a bare header when they meet EDNS (RFC 6891 7). Nothing is learnt from it but that.
+ * Over UDP it shows neither our case nor our cookie: where a cookie is owed it is somebody else's. */
+static bool is_bare_error(const struct match *match, enum transport transport, const uint8_t *wire, size_t len)
 {
+	if (transport == TRANSPORT_UDP && match->cookie_owed)
+		return false;
 	if (len < MESSAGE_HEADER || !match->edns || knot_wire_get_id(wire) != match->id || !knot_wire_get_qr(wire))
 		return false;
 	uint8_t rcode = knot_wire_get_rcode(wire);
@@ -101,7 +104,7 @@ static void learn_cookie(const struct match *match, const struct message *reply)
 
 int match_accept(const struct match *match, enum transport transport, uint8_t *wire, size_t len, struct message *reply)
 {
-	if (is_bare_error(match, wire, len)) {
+	if (is_bare_error(match, transport, wire, len)) {
 		*reply = (struct message){.rcode = knot_wire_get_rcode(wire)};
 		return 0;
 	}
