@@ -34,7 +34,7 @@
 #define LIMIT_MINIMISE_SINGLE 4  /* MINIMISE_ONE_LAB */
 
 /* --- time --- */
-#define LIMIT_TRY_MIN_MS     60    /* shortest wait for a reply: scheduling and jitter */
+#define LIMIT_TRY_MARGIN_MS  100   /* waited beyond the usual time of a server: jitter, its load and ours */
 #define LIMIT_TRY_UNKNOWN_MS 376   /* wait for a server never asked before (Unbound's UNKNOWN_SERVER_NICENESS) */
 #define LIMIT_TRY_MAX_MS     1500  /* longest wait for one try: three tries fit the deadline */
 #define LIMIT_TCP_MS         2500  /* one exchange over TCP, connecting included */

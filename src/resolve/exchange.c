@@ -335,7 +335,7 @@ static int join_await(struct attempt *at, struct join *join)
 	rq->join = NULL;
 	if (ret == E_BUDGET)
 		ret = E_CLOSED; /* the other's budget, not ours: a failed try */
-	if (ret == 0 && message_read(at->reply, &rq->arena, at->wire, at->len) != 0)
+	if (ret == 0 && match_read_again(&rq->arena, at->wire, at->len, at->reply) != 0)
 		ret = E_MALFORMED;
 	return ret;
 }

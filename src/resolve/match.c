@@ -52,6 +52,21 @@ size_t match_write(const struct match *match, uint8_t wire[static MESSAGE_QUERY_
 
 /* --- the checklist --- */
 
+/* A header without question that says that EDNS is not understood. */
+static bool is_bare(const uint8_t *wire)
+{
+	uint8_t rcode = knot_wire_get_rcode(wire);
+	return knot_wire_get_qdcount(wire) == 0 && (rcode == KNOT_RCODE_FORMERR || rcode == KNOT_RCODE_NOTIMPL);
+}
+
+int match_read_again(struct arena *arena, const uint8_t *wire, size_t len, struct message *reply)
+{
+	if (len < MESSAGE_HEADER || !is_bare(wire))
+		return message_read(reply, arena, wire, len);
+	*reply = (struct message){.rcode = knot_wire_get_rcode(wire)};
+	return 0;
+}
+
 /* Some old servers send back a bare header when they meet EDNS (RFC 6891 7). Nothing is learnt from it but that.
  * Over UDP it shows neither our case nor our cookie: where a cookie is owed it is somebody else's. */
 static bool is_bare_error(const struct match *match, enum transport transport, const uint8_t *wire, size_t len)
@@ -60,8 +75,7 @@ static bool is_bare_error(const struct match *match, enum transport transport, c
 		return false;
 	if (len < MESSAGE_HEADER || !match->edns || knot_wire_get_id(wire) != match->id || !knot_wire_get_qr(wire))
 		return false;
-	uint8_t rcode = knot_wire_get_rcode(wire);
-	return knot_wire_get_qdcount(wire) == 0 && (rcode == KNOT_RCODE_FORMERR || rcode == KNOT_RCODE_NOTIMPL);
+	return is_bare(wire);
 }
 
 static bool question_fits(const struct match *match, enum transport transport, const uint8_t *wire, size_t len)

@@ -32,3 +32,6 @@ size_t match_write(const struct match *match, uint8_t wire[static MESSAGE_QUERY_
  * from replies only. */
 int match_accept(const struct match *match, enum transport transport, uint8_t *wire, size_t len, struct message *reply)
 	__attribute__((warn_unused_result));
+/* Reads a reply that somebody else's match has accepted. 0, or E_MALFORMED, E_SPACE. */
+int match_read_again(struct arena *arena, const uint8_t *wire, size_t len, struct message *reply)
+	__attribute__((warn_unused_result));

@@ -82,13 +82,15 @@ static struct cut_address *choose(struct cut *cut)
 	return best;
 }
 
+/* RFC 6298, with room for jitter: a server that always took the same time has no variance to speak of, and is not lost
+ * because it was busy for a moment. */
 static uint32_t timeout_us(const struct facts *facts, unsigned tries)
 {
 	uint64_t us = LIMIT_TRY_UNKNOWN_MS * 1000;
-	if (facts->srtt_us != 0)
-		us = (uint64_t)facts->srtt_us + 4ull * facts->rttvar_us;
-	if (us < LIMIT_TRY_MIN_MS * 1000)
-		us = LIMIT_TRY_MIN_MS * 1000;
+	if (facts->srtt_us != 0) {
+		uint64_t margin = 4ull * facts->rttvar_us, least = LIMIT_TRY_MARGIN_MS * 1000 + facts->srtt_us / 2;
+		us = facts->srtt_us + (margin > least ? margin : least);
+	}
 	us <<= tries;
 	return us < LIMIT_TRY_MAX_MS * 1000 ? (uint32_t)us : LIMIT_TRY_MAX_MS * 1000;
 }
