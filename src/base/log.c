@@ -29,19 +29,6 @@ bool log_is_on(enum log_level level)
 	return (int)level <= atomic_load_explicit(&threshold, memory_order_relaxed);
 }
 
-int log_level_of(const char *word)
-{
-	for (int i = 0; i < LOG_LEVELS; i++)
-		if (strcmp(word, words[i]) == 0)
-			return i;
-	return -1;
-}
-
-const char *log_level_text(enum log_level level)
-{
-	return words[level];
-}
-
 /* How many lines of this place were left out in the last window, or -1 when it has to be silent now. */
 static long admit(struct log_site *site)
 {

@@ -22,9 +22,6 @@ struct log_site {
 
 void log_init(enum log_level level);
 bool log_is_on(enum log_level level);
-/* -1 when the word is no level. */
-int log_level_of(const char *word);
-const char *log_level_text(enum log_level level);
 
 void log_at(enum log_level level, struct log_site *site, const char *format, ...) __attribute__((format(printf, 3, 4)));
 

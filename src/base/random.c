@@ -39,13 +39,6 @@ void random_bytes(void *out, size_t len)
 	explicit_bzero(pool + pool_left, len);
 }
 
-uint64_t random_u64(void)
-{
-	uint64_t value;
-	random_bytes(&value, sizeof(value));
-	return value;
-}
-
 uint32_t random_below(uint32_t bound)
 {
 	require(bound != 0);

@@ -10,7 +10,6 @@
 #include <stdint.h>
 
 void random_bytes(void *out, size_t len);
-uint64_t random_u64(void);
 
 /* Uniform in [0, bound), without modulo bias. bound must not be 0. */
 uint32_t random_below(uint32_t bound);

@@ -11,23 +11,6 @@ const knot_rdata_t *rrset_rdata(const struct rrset *set, uint16_t index)
 	return knot_rdataset_at(&set->data, index);
 }
 
-static knot_rdataset_t copy_data(struct arena *arena, const knot_rdataset_t *from)
-{
-	knot_rdataset_t to = *from;
-	if (from->count > 0)
-		to.rdata = arena_copy(arena, from->rdata, from->size);
-	return to;
-}
-
-struct rrset *rrset_copy(struct arena *arena, const struct rrset *set)
-{
-	struct rrset *copy = arena_copy(arena, set, sizeof(*set));
-	copy->owner = name_copy(arena, set->owner);
-	copy->data = copy_data(arena, &set->data);
-	copy->sigs = copy_data(arena, &set->sigs);
-	return copy;
-}
-
 const uint8_t *rrset_target(struct arena *arena, const struct rrset *set, uint16_t index)
 {
 	if (index >= set->data.count)

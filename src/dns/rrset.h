@@ -27,8 +27,6 @@ struct rrset {
 };
 
 const knot_rdata_t *rrset_rdata(const struct rrset *set, uint16_t index);
-/* A deep copy in the arena. */
-struct rrset *rrset_copy(struct arena *arena, const struct rrset *set);
 /* The target of a CNAME, DNAME, NS or the mname of a SOA at `index`, lower case in the arena; NULL when the rdata is
  * too short to hold a name. */
 const uint8_t *rrset_target(struct arena *arena, const struct rrset *set, uint16_t index);

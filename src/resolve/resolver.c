@@ -289,11 +289,6 @@ int resolver_ask(struct resolver *resolver, const struct ask *ask, struct waiter
 	return 0;
 }
 
-void resolver_forget(struct waiter *waiter)
-{
-	link_remove(&waiter->link);
-}
-
 void resolver_free(struct resolver *resolver)
 {
 	while (!link_is_empty(&resolver->jobs)) {

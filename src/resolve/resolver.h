@@ -73,8 +73,6 @@ void resolver_configure(struct resolver *resolver, const struct hints *hints, co
 /* 0, or E_BUSY: too many lookups, or too many waiting for this one; then on_answer is not called. */
 int resolver_ask(struct resolver *resolver, const struct ask *ask, struct waiter *waiter)
 	__attribute__((warn_unused_result));
-/* Gives a waiter up: on_answer will not be called. */
-void resolver_forget(struct waiter *waiter);
 size_t resolver_running(const struct resolver *resolver);
 
 /* The question of a loan's tag, as resolution writes it; returns out. */

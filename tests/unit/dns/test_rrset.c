@@ -93,23 +93,6 @@ static void test_target(void **state)
 	}
 }
 
-static void test_copy(void **state)
-{
-	struct arena other;
-	(void)state;
-	struct rrset *set = set_of(KNOT_RRTYPE_A, 300, "\300\0\2\1", 4);
-	set->sigs = set_of(KNOT_RRTYPE_RRSIG, 300, "\0\1signature", 11)->data;
-	arena_init(&other);
-	struct rrset *copy = rrset_copy(&other, set);
-	arena_reset(&arena);
-	memset(arena_alloc(&arena, 4096), 0xee, 4096);
-	assert_int_equal(copy->ttl_s, 300);
-	assert_int_equal(copy->data.count, 1);
-	assert_memory_equal(rrset_rdata(copy, 0)->data, "\300\0\2\1", 4);
-	assert_memory_equal(copy->sigs.rdata->data, "\0\1signature", 11);
-	arena_deinit(&other);
-}
-
 static void test_words(void **state)
 {
 	char text[64];
@@ -166,7 +149,6 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_negative_ttl, begin, end),
 		cmocka_unit_test_setup_teardown(test_target, begin, end),
-		cmocka_unit_test_setup_teardown(test_copy, begin, end),
 		cmocka_unit_test_setup_teardown(test_words, begin, end),
 		cmocka_unit_test_setup_teardown(test_rdata_text, begin, end),
 	};
