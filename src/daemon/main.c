@@ -9,6 +9,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "base/arena.h"
 #include "base/error.h"
 #include "base/hash.h"
 #include "base/limits.h"
@@ -66,11 +67,9 @@ static bool validates(const struct config *config)
 
 static int check(const struct config *config, const char *path)
 {
-	struct hints *hints = malloc(sizeof(*hints));
+	struct hints *hints = xalloc(sizeof(*hints));
 	char why[600];
-	int ret = 0;
-	if (hints != NULL && config->resolver.root_hints != NULL)
-		ret = hints_read(hints, config->resolver.root_hints, why, sizeof(why));
+	int ret = server_hints(hints, config, why, sizeof(why));
 	free(hints);
 	if (ret != 0) {
 		fprintf(stderr, "berthd: %s\n", why);

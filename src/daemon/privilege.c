@@ -63,12 +63,11 @@ int privilege_drop(const char *user, char *why, size_t size)
 	return 0;
 }
 
-unsigned long privilege_raise_files(void)
+void privilege_raise_files(void)
 {
 	struct rlimit limit;
 	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
-		return 0;
+		return;
 	limit.rlim_cur = limit.rlim_max;
 	(void)setrlimit(RLIMIT_NOFILE, &limit);
-	return (unsigned long)limit.rlim_cur;
 }

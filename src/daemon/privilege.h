@@ -6,5 +6,5 @@
 
 /* user NULL: keep who we are. 0, or an error with one line in `why`. */
 int privilege_drop(const char *user, char *why, size_t size);
-/* Raises the soft limit of descriptors to the hard one; returns it. */
-unsigned long privilege_raise_files(void);
+/* Raises the soft limit of descriptors to the hard one. */
+void privilege_raise_files(void);

@@ -60,6 +60,19 @@ static void set_usable(struct server *server, const struct config *config)
 
 /* --- settings of workers --- */
 
+int server_hints(struct hints *hints, const struct config *config, char *why, size_t size)
+{
+	hints_builtin(hints);
+	if (config->resolver.root_hints == NULL)
+		return 0;
+	char reason[300];
+	int ret = hints_read(hints, config->resolver.root_hints, reason, sizeof(reason));
+	if (ret != 0)
+		snprintf(why, size, "resolver.root-hints: %s; name a zone file with the root's NS, A and AAAA records",
+			reason);
+	return ret;
+}
+
 static int make_settings(struct settings *settings, const struct config *config, char *why, size_t size)
 {
 	*settings = (struct settings){
@@ -70,15 +83,7 @@ static int make_settings(struct settings *settings, const struct config *config,
 		.allow = config->allow,
 		.allow_count = config->allow_count,
 	};
-	hints_builtin(&settings->hints);
-	if (config->resolver.root_hints == NULL)
-		return 0;
-	char reason[300];
-	int ret = hints_read(&settings->hints, config->resolver.root_hints, reason, sizeof(reason));
-	if (ret != 0)
-		snprintf(why, size, "resolver.root-hints: %s; name a zone file with the root's NS, A and AAAA records",
-			reason);
-	return ret;
+	return server_hints(&settings->hints, config, why, size);
 }
 
 /* --- begin --- */

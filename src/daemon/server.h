@@ -74,6 +74,8 @@ int server_reload(struct server *server, char *why, size_t size);
 /* The same for SIGHUP, which hears no error: it is logged, and what comes during a reload follows it. */
 void server_reload_soon(struct server *server);
 
+/* The root hints of a configuration. 0, or an error with one line in `why`. */
+int server_hints(struct hints *hints, const struct config *config, char *why, size_t size);
 /* The usable ports of a configuration on this machine, to be freed; what took ports away is logged with `tell`. */
 struct port_set *server_usable_ports(const struct config *config, bool tell);
 

@@ -132,11 +132,15 @@ static int receive(struct attempt *at)
 	return ret;
 }
 
+/* No try goes on beyond the client's own deadline. */
+static uint64_t within_budget(const struct attempt *at, uint64_t until_us)
+{
+	return until_us < at->rq->budget.deadline_us ? until_us : at->rq->budget.deadline_us;
+}
+
 static int receive_await(struct attempt *at)
 {
-	uint64_t until_us = at->sent_us + at->ex->timeout_us;
-	if (until_us > at->rq->budget.deadline_us)
-		until_us = at->rq->budget.deadline_us;
+	uint64_t until_us = within_budget(at, at->sent_us + at->ex->timeout_us);
 	for (;;) {
 		int ret = fiber_wait_await(until_us);
 		if (ret == 0)
@@ -207,9 +211,7 @@ static int talk_tcp_await(struct attempt *at, uint64_t deadline_us)
 
 static int try_tcp_await(struct attempt *at)
 {
-	uint64_t deadline_us = request_now_us(at->rq) + LIMIT_TCP_MS * 1000ull;
-	if (deadline_us > at->rq->budget.deadline_us)
-		deadline_us = at->rq->budget.deadline_us;
+	uint64_t deadline_us = within_budget(at, request_now_us(at->rq) + LIMIT_TCP_MS * 1000ull);
 	int ret = lend(at, TRANSPORT_TCP);
 	if (ret != 0)
 		return ret;

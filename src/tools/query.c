@@ -2,7 +2,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "tools/client.h"
 #include "tools/print.h"
 #include "tools/question.h"
 
@@ -14,8 +13,9 @@ static const char *lack_of(const char *rcode)
 	return strcmp(rcode, "NXDOMAIN") == 0 ? "no such name:" : "no answer for";
 }
 
-static void print_answer(const json_t *reply)
+static void print_answer(const struct tool *tool, const json_t *reply)
 {
+	(void)tool;
 	const json_t *answer = json_object_get(reply, "answer"), *authority = json_object_get(reply, "authority");
 	if (json_array_size(answer) == 0)
 		printf("%s%s %s %s%s\n", style(STYLE_DIM), lack_of(text_of(reply, "rcode")), text_of(reply, "name"),
@@ -28,20 +28,10 @@ static void print_answer(const json_t *reply)
 
 static int run_query(const struct tool *tool, int argc, char **argv)
 {
-	json_t *reply, *request = question_request("query", argc, argv);
-	char why[CLIENT_ERROR];
+	json_t *request = question_request("query", argc, argv);
 	if (request == NULL)
 		return question_usage(&verb_query, argc, argv);
-	if (client_ask_once(tool, request, &reply, why) != 0)
-		return tool_fail(tool, "%s", why);
-	int code = exit_of_reply(reply);
-	if (tool->json) {
-		print_json(reply);
-		return code;
-	}
-	print_answer(reply);
-	json_decref(reply);
-	return code;
+	return question_answer(tool, request, print_answer);
 }
 
 const struct verb verb_query = {

@@ -5,6 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "tools/client.h"
+#include "tools/print.h"
+
 enum { LIMIT_NAME = 1016, LIMIT_TYPE = 32 }; /* 255 bytes of name, each written \DDD */
 
 /* "example.com" means "example.com."; "example\." has no dot at its end. */
@@ -41,4 +44,21 @@ int question_usage(const struct verb *verb, int argc, char **argv)
 		return tool_usage(verb, "the name is %s", argv[0][0] ? "longer than any" : "empty; the root is \".\"");
 	return tool_usage(
 		verb, "the name and the type have to be text in UTF-8, the type of at most %d letters", LIMIT_TYPE);
+}
+
+int question_answer(
+	const struct tool *tool, json_t *request, void (*print)(const struct tool *tool, const json_t *reply))
+{
+	json_t *reply;
+	char why[CLIENT_ERROR];
+	if (client_ask_once(tool, request, &reply, why) != 0)
+		return tool_fail(tool, "%s", why);
+	int code = exit_of_reply(reply);
+	if (tool->json) {
+		print_json(reply);
+		return code;
+	}
+	print(tool, reply);
+	json_decref(reply);
+	return code;
 }

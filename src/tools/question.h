@@ -15,3 +15,6 @@
 json_t *question_request(const char *cmd, int argc, char **argv);
 /* Says what is wrong with the arguments; EXIT_USAGE. */
 int question_usage(const struct verb *verb, int argc, char **argv);
+/* Sends the request, which it takes over, and prints the reply: by `print`, or as JSON. The exit status. */
+int question_answer(
+	const struct tool *tool, json_t *request, void (*print)(const struct tool *tool, const json_t *reply));

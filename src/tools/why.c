@@ -2,7 +2,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "tools/client.h"
 #include "tools/print.h"
 #include "tools/question.h"
 
@@ -155,21 +154,11 @@ static void print_story(const struct tool *tool, const json_t *reply)
 
 static int run_why(const struct tool *tool, int argc, char **argv)
 {
-	json_t *reply, *request = question_request("why", argc, argv);
-	char why[CLIENT_ERROR];
+	json_t *request = question_request("why", argc, argv);
 	if (request == NULL)
 		return question_usage(&verb_why, argc, argv);
 	json_object_set_new(request, "fresh", json_boolean(tool->fresh));
-	if (client_ask_once(tool, request, &reply, why) != 0)
-		return tool_fail(tool, "%s", why);
-	int code = exit_of_reply(reply);
-	if (tool->json) {
-		print_json(reply);
-		return code;
-	}
-	print_story(tool, reply);
-	json_decref(reply);
-	return code;
+	return question_answer(tool, request, print_story);
 }
 
 const struct verb verb_why = {
