@@ -9,6 +9,11 @@
 void port_set_fill(struct port_set *set, uint16_t first, uint16_t last)
 {
 	memset(set, 0, sizeof(*set));
+	port_set_add(set, first, last);
+}
+
+void port_set_add(struct port_set *set, uint16_t first, uint16_t last)
+{
 	for (unsigned port = first; port <= last; port++)
 		set->word[port / 64] |= UINT64_C(1) << port % 64;
 }
@@ -17,6 +22,18 @@ void port_set_remove(struct port_set *set, uint16_t first, uint16_t last)
 {
 	for (unsigned port = first; port <= last; port++)
 		set->word[port / 64] &= ~(UINT64_C(1) << port % 64);
+}
+
+void port_set_join(struct port_set *set, const struct port_set *more)
+{
+	for (unsigned i = 0; i < PORT_SET_WORDS; i++)
+		set->word[i] |= more->word[i];
+}
+
+void port_set_subtract(struct port_set *set, const struct port_set *less)
+{
+	for (unsigned i = 0; i < PORT_SET_WORDS; i++)
+		set->word[i] &= ~less->word[i];
 }
 
 unsigned port_set_count(const struct port_set *set)
