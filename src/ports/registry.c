@@ -40,13 +40,13 @@ const struct service *registry_of_port(uint16_t port, size_t nth)
 	return row != NULL && row->port == port ? row : NULL;
 }
 
-void registry_set_of_udp(struct port_set *out)
+void registry_udp_ports(struct port_set *out)
 {
 	memset(out, 0, sizeof(*out));
 	for (size_t i = find_port(1); i < registry_table_count; i++) {
 		const struct service *row = &registry_table[i];
 		if (row->transports == 0 || row->transports & SERVICE_UDP)
-			port_set_add(out, row->port, row->port);
+			port_set_add(out, row->port);
 	}
 }
 

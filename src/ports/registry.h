@@ -43,7 +43,7 @@ const char *registry_nearest(const char *name) __attribute__((nonnull));
 
 /* All ports with a service that is registered for UDP, or for a transport that is not said. A port whose UDP half is
  * only reserved, because its service uses TCP alone, is not among them: nobody speaks UDP there. */
-void registry_set_of_udp(struct port_set *out) __attribute__((nonnull));
+void registry_udp_ports(struct port_set *out) __attribute__((nonnull));
 
 /* "UDP, TCP"; "" for none. */
 const char *service_transport_words(uint8_t transports, char out[static SERVICE_WORDS]);

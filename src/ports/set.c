@@ -9,13 +9,13 @@
 void port_set_fill(struct port_set *set, uint16_t first, uint16_t last)
 {
 	memset(set, 0, sizeof(*set));
-	port_set_add(set, first, last);
+	port_set_add_range(set, (struct port_range){first, last});
 }
 
-void port_set_add(struct port_set *set, uint16_t first, uint16_t last)
+void port_set_add_range(struct port_set *set, struct port_range range)
 {
-	for (unsigned port = first; port <= last; port++)
-		set->word[port / 64] |= UINT64_C(1) << port % 64;
+	for (unsigned port = range.first; port <= range.last; port++)
+		port_set_add(set, (uint16_t)port);
 }
 
 void port_set_remove(struct port_set *set, uint16_t first, uint16_t last)

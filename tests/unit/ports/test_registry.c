@@ -141,11 +141,11 @@ static void test_searches(void **state)
 	assert_int_equal(seen, with_port);
 }
 
-static void test_set_of_udp(void **state)
+static void test_udp_ports(void **state)
 {
 	static struct port_set set;
 	(void)state;
-	registry_set_of_udp(&set);
+	registry_udp_ports(&set);
 	for (unsigned port = 0; port < PORTS_ALL; port++) {
 		const struct service *s;
 		bool wanted = false;
@@ -314,7 +314,7 @@ int main(void)
 		cmocka_unit_test(test_nearest),
 		cmocka_unit_test(test_order),
 		cmocka_unit_test(test_searches),
-		cmocka_unit_test(test_set_of_udp),
+		cmocka_unit_test(test_udp_ports),
 		cmocka_unit_test(test_transport_words),
 		cmocka_unit_test(test_beside_xml),
 	};
