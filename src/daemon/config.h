@@ -26,10 +26,10 @@ struct config {
 	const char *user; /* NULL: stay who we are, without capabilities */
 
 	struct {
-		struct port_range range; /* default 49152-65535 */
-		unsigned pool;           /* default 2500; 1 to 60000 */
-		struct port_range *exclude;
-		size_t exclude_count;
+		struct port_range range;  /* default 49152-65535 */
+		unsigned pool;            /* default 2500; 1 to 60000 */
+		struct port_set *exclude; /* never NULL; default empty */
+		struct port_set *include; /* used although registered or on the list of clashes; the same */
 	} ports;
 
 	struct {

@@ -48,7 +48,8 @@ static const cyaml_strval_t level_words[] = {
 static const cyaml_schema_field_t ports_fields[] = {
 	WORD("range", config_raw_ports, range),
 	WORD("pool", config_raw_ports, pool),
-	LIST("exclude", config_raw_ports, exclude, LIMIT_CONFIG_EXCLUDE),
+	LIST("exclude", config_raw_ports, exclude, LIMIT_CONFIG_PORTS),
+	LIST("include", config_raw_ports, include, LIMIT_CONFIG_PORTS),
 	CYAML_FIELD_END,
 };
 

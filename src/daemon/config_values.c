@@ -14,6 +14,7 @@
 #include "base/limits.h"
 #include "base/paths.h"
 #include "daemon/config_parts.h"
+#include "ports/list.h"
 
 enum { POOL_MAX = 60000 };
 
@@ -58,6 +59,8 @@ void config_values_default(struct config *config, struct arena *arena)
 	};
 	for (size_t i = 0; i < allow_count; i++)
 		(void)prefix_parse(&config->allow[i], allow_default[i]);
+	config->ports.exclude = arena_zalloc(arena, sizeof(struct port_set));
+	config->ports.include = arena_zalloc(arena, sizeof(struct port_set));
 	config->control_socket = config_default_socket(path, sizeof(path));
 	config->control_socket = arena_copy(arena, path, strlen(path) + 1);
 }
@@ -210,15 +213,14 @@ static int read_listen(struct reader *r, const struct config_raw *raw)
 	return 0;
 }
 
-static int read_exclude(struct reader *r, const struct config_raw_ports *raw)
+/* Each entry of ports.exclude and ports.include is a list of its own. */
+static int read_port_list(struct reader *r, const char *key, const char *const *entries, struct port_set *out)
 {
-	struct port_range *list = arena_alloc(r->arena, (raw->exclude_count + 1) * sizeof(*list));
-	for (unsigned i = 0; i < raw->exclude_count; i++)
-		if (port_range_parse(&list[i], raw->exclude[i]) != 0)
-			return refuse(r, find(r, "ports", "exclude"), i,
-				"is not a port or a range of ports; write for example 51820 or 60100-60199");
-	r->config->ports.exclude = raw->exclude_count > 0 ? list : NULL;
-	r->config->ports.exclude_count = raw->exclude_count;
+	const struct config_node *node = find(r, "ports", key), *entry = node != NULL ? node->first : NULL;
+	char path[CONFIG_KEY], why[PORT_LIST_WHY];
+	for (unsigned i = 0; entry != NULL; i++, entry = entry->next)
+		if (port_list_parse(out, entries[i], why, sizeof(why)) != 0)
+			return config_complain(r->report, entry->line, config_tree_path(node, path), "%s", why);
 	return 0;
 }
 
@@ -246,8 +248,7 @@ static int check_ports_left(struct reader *r)
 	const struct port_range *range = &r->config->ports.range;
 	struct port_set *set = arena_alloc(r->arena, sizeof(*set)); /* 8 KiB: too much for a stack */
 	port_set_fill(set, range->first, range->last);
-	for (size_t i = 0; i < r->config->ports.exclude_count; i++)
-		port_set_remove(set, r->config->ports.exclude[i].first, r->config->ports.exclude[i].last);
+	port_set_subtract(set, r->config->ports.exclude);
 	if (port_set_count(set) > 0)
 		return 0;
 	return config_complain(r->report, find(r, "ports", "exclude")->line, "ports.exclude",
@@ -269,8 +270,10 @@ static int read_ports(struct reader *r, const struct config_raw_ports *raw)
 				"is not a number of sockets for the pool; write 1 to %d", POOL_MAX);
 		r->config->ports.pool = (unsigned)value;
 	}
-	int ret = read_exclude(r, raw);
-	return ret != 0 ? ret : check_ports_left(r);
+	if (read_port_list(r, "exclude", raw->exclude, r->config->ports.exclude) != 0 ||
+		read_port_list(r, "include", raw->include, r->config->ports.include) != 0)
+		return E_INVAL;
+	return check_ports_left(r);
 }
 
 static int read_resolver(struct reader *r, const struct config_raw_resolver *raw)

@@ -146,9 +146,8 @@ static const char *why_not_usable(const struct config *config, uint16_t port)
 {
 	if (port < config->ports.range.first || port > config->ports.range.last)
 		return "outside of ports.range";
-	for (size_t i = 0; i < config->ports.exclude_count; i++)
-		if (port >= config->ports.exclude[i].first && port <= config->ports.exclude[i].last)
-			return "excluded by ports.exclude";
+	if (port_set_has(config->ports.exclude, port))
+		return "excluded by ports.exclude";
 	return "reserved by net.ipv4.ip_local_reserved_ports";
 }
 

@@ -33,8 +33,7 @@ struct port_set *server_usable_ports(const struct config *config, bool tell)
 	struct port_set *set = xalloc(sizeof(*set)); /* 8 KiB */
 	port_set_fill(set, config->ports.range.first, config->ports.range.last);
 	unsigned all = port_set_count(set);
-	for (size_t i = 0; i < config->ports.exclude_count; i++)
-		port_set_remove(set, config->ports.exclude[i].first, config->ports.exclude[i].last);
+	port_set_subtract(set, config->ports.exclude);
 	unsigned excluded = all - port_set_count(set);
 	/* An explicit bind does not ask ip_local_reserved_ports: we have to. */
 	char *list = xalloc(KERNEL_LIST);
