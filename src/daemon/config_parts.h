@@ -56,7 +56,8 @@ const char *config_tree_path(const struct config_node *node, char out[static CON
 enum config_switch { CONFIG_UNSET, CONFIG_ON, CONFIG_OFF };
 
 struct config_raw_ports {
-	const char *range, *pool, **exclude, **include;
+	int lend; /* 1 + whether reserved; 0: unset */
+	const char *range, *pool, *max, *uses, *age, **exclude, **include;
 	unsigned exclude_count, include_count;
 };
 

@@ -45,9 +45,18 @@ static const cyaml_strval_t level_words[] = {
 	{"debug", 1 + LOG_LEVEL_DEBUG},
 };
 
+static const cyaml_strval_t lend_words[] = {
+	{"fresh", 1},
+	{"reserved", 2},
+};
+
 static const cyaml_schema_field_t ports_fields[] = {
+	CHOICE("lend", config_raw_ports, lend, lend_words),
 	WORD("range", config_raw_ports, range),
 	WORD("pool", config_raw_ports, pool),
+	WORD("max", config_raw_ports, max),
+	WORD("uses", config_raw_ports, uses),
+	WORD("age", config_raw_ports, age),
 	LIST("exclude", config_raw_ports, exclude, LIMIT_CONFIG_PORTS),
 	LIST("include", config_raw_ports, include, LIMIT_CONFIG_PORTS),
 	CYAML_FIELD_END,

@@ -15,8 +15,9 @@
 #include "base/paths.h"
 #include "daemon/config_parts.h"
 #include "ports/list.h"
+#include "ports/reserve.h"
 
-enum { POOL_MAX = 60000 };
+enum { POOL_MAX = 60000, LOANS_LEAST = 1000, LOANS_MAX = 1000000, USES_MAX = 1000000000, AGE_MAX_S = 31536000 };
 
 static const uint64_t memory_min = UINT64_C(1) << 20, memory_max = UINT64_C(1) << 40;
 
@@ -50,7 +51,7 @@ void config_values_default(struct config *config, struct arena *arena)
 		.listen = parse_listen(listen_default, 2, arena),
 		.listen_count = 2,
 		.workers = CONFIG_WORKERS_AUTO,
-		.ports = {.range = {49152, 65535}, .pool = 2500},
+		.ports = {.range = {49152, 65535}, .pool = 2500, .max = 10000, .uses = 1000, .age_s = 3600},
 		.resolver = {.minimise = true, .ipv4 = true, .ipv6 = true},
 		.cache = {.memory = 256 << 20, .ttl_max = LIMIT_CACHE_TTL_S},
 		.allow = arena_alloc(arena, allow_count * sizeof(struct prefix)),
@@ -256,22 +257,42 @@ static int check_ports_left(struct reader *r)
 		range->last);
 }
 
-static int read_ports(struct reader *r, const struct config_raw_ports *raw)
+/* False when the text is no number between the two; nothing changes when it is not there. */
+static bool read_count(const char *text, unsigned least, unsigned most, unsigned *out)
 {
 	uint64_t value;
+	if (text == NULL)
+		return true;
+	if (!parse_number(text, most, &value) || value < least)
+		return false;
+	*out = (unsigned)value;
+	return true;
+}
+
+static int read_ports(struct reader *r, const struct config_raw_ports *raw)
+{
 	if (raw == NULL)
 		return 0;
 	if (raw->range != NULL && port_range_parse(&r->config->ports.range, raw->range) != 0)
 		return refuse(r, find(r, "ports", "range"), 0,
 			"is not a range of ports; write FIRST-LAST, for example 49152-65535");
-	if (raw->pool != NULL) {
-		if (!parse_number(raw->pool, POOL_MAX, &value) || value == 0)
-			return refuse(r, find(r, "ports", "pool"), 0,
-				"is not a number of sockets for the pool; write 1 to %d", POOL_MAX);
-		r->config->ports.pool = (unsigned)value;
-	}
-	if (read_port_list(r, "exclude", raw->exclude, r->config->ports.exclude) != 0 ||
-		read_port_list(r, "include", raw->include, r->config->ports.include) != 0)
+	struct config *c = r->config;
+	c->ports.reserved = raw->lend == 2;
+	unsigned least = c->ports.reserved ? 0 : 1, most = c->ports.reserved ? RESERVE_MAX : POOL_MAX;
+	if (!read_count(raw->pool, least, most, &c->ports.pool))
+		return refuse(r, find(r, "ports", "pool"), 0, "is not a number of sockets for the pool; write %u to %u",
+			least, most);
+	c->ports.max = 4 * c->ports.pool > LOANS_LEAST ? 4 * c->ports.pool : LOANS_LEAST;
+	if (!read_count(raw->max, 1, LOANS_MAX, &c->ports.max))
+		return refuse(r, find(r, "ports", "max"), 0, "is not a number of loans; write 1 to %d", LOANS_MAX);
+	if (!read_count(raw->uses, 0, USES_MAX, &c->ports.uses))
+		return refuse(r, find(r, "ports", "uses"), 0,
+			"is not a number of exchanges; write 1 to %d, or 0 for any number", USES_MAX);
+	if (!read_count(raw->age, 0, AGE_MAX_S, &c->ports.age_s))
+		return refuse(r, find(r, "ports", "age"), 0,
+			"is not a number of seconds; write 1 to %d, or 0 for any number", AGE_MAX_S);
+	if (read_port_list(r, "exclude", raw->exclude, c->ports.exclude) != 0 ||
+		read_port_list(r, "include", raw->include, c->ports.include) != 0)
 		return E_INVAL;
 	return check_ports_left(r);
 }

@@ -28,7 +28,7 @@ struct resolve_options {
 	bool query_loopback; /* upstream addresses in 127/8 and ::1 are allowed: for labs */
 };
 
-enum { RESOLVER_LOAN_USER = 64 }; /* user bytes that the pool's loans must have */
+enum { RESOLVER_LOAN_USER = 32 }; /* user bytes that the pool's loans must have */
 
 struct inflight;
 
