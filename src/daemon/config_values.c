@@ -283,8 +283,10 @@ static int read_ports(struct reader *r, const struct config_raw_ports *raw)
 		return refuse(r, find(r, "ports", "pool"), 0, "is not a number of sockets for the pool; write %u to %u",
 			least, most);
 	c->ports.max = 4 * c->ports.pool > LOANS_LEAST ? 4 * c->ports.pool : LOANS_LEAST;
-	if (!read_count(raw->max, 1, LOANS_MAX, &c->ports.max))
-		return refuse(r, find(r, "ports", "max"), 0, "is not a number of loans; write 1 to %d", LOANS_MAX);
+	if (!read_count(raw->max, 1, LOANS_MAX, &c->ports.max) || c->ports.max < c->ports.pool)
+		return refuse(r, find(r, "ports", "max"), 0,
+			"is not a number of loans; write %u, which ports.pool is, to %d",
+			c->ports.pool > 0 ? c->ports.pool : 1, LOANS_MAX);
 	if (!read_count(raw->uses, 0, USES_MAX, &c->ports.uses))
 		return refuse(r, find(r, "ports", "uses"), 0,
 			"is not a number of exchanges; write 1 to %d, or 0 for any number", USES_MAX);

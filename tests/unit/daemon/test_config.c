@@ -101,7 +101,8 @@ static void test_every_key(void **state)
 	struct config *c = read_ok("listen: [127.0.0.1@5310, \"::1@5310\", 192.0.2.1]\n"
 				   "workers: 2\n"
 				   "user: berth\n"
-				   "ports: {range: 50000-65535, pool: 100, exclude: [51820, 60100-60199,\n"
+				   "ports: {range: 50000-65535, lend: reserved, pool: 100, max: 300, uses: 7, age: 0, "
+				   "exclude: [51820, 60100-60199,\n"
 				   "  \"mdns, 60000, 60150-60200\", Domain], include: [64738, \"https,51413\"]}\n"
 				   "resolver: {root-hints: /dev/null, trust-anchors: none, minimise: no, ipv4: true,\n"
 				   "  ipv6: off, query-loopback: on}\n"
@@ -117,6 +118,10 @@ static void test_every_key(void **state)
 	assert_string_equal(c->user, "berth");
 	assert_int_equal(c->ports.range.first, 50000);
 	assert_int_equal(c->ports.pool, 100);
+	assert_true(c->ports.reserved);
+	assert_int_equal(c->ports.max, 300);
+	assert_int_equal(c->ports.uses, 7);
+	assert_int_equal(c->ports.age_s, 0);
 	static const uint16_t out[] = {51820, 60100, 60199, 60200, 5353, 60000, 53}, in[] = {64738, 443, 51413};
 	for (size_t i = 0; i < sizeof(out) / sizeof(out[0]); i++)
 		assert_true(port_set_has(c->ports.exclude, out[i]));
@@ -256,11 +261,11 @@ static const struct wrong wrongs[] = {
 		"when it has a colon"},
 	{"listen:\n- ::1\n-\n", "b.yaml:3: listen: has an empty entry; write a value, or take the entry away"},
 	{"ports: 3\n",
-		"b.yaml:1: ports: not a section; write KEY: VALUE lines indented below it, with keys of range, pool, "
-		"exclude, include"},
+		"b.yaml:1: ports: not a section; write KEY: VALUE lines indented below it, with keys of lend, range, "
+		"pool, max, uses, age, exclude, include"},
 	{"ports: [pool]\n",
-		"b.yaml:1: ports: not a section; write KEY: VALUE lines indented below it, with keys of range, "
-		"pool, exclude, include"},
+		"b.yaml:1: ports: not a section; write KEY: VALUE lines indented below it, with keys of lend, range, "
+		"pool, max, uses, age, exclude, include"},
 	{"log: {level: loud}\n",
 		"b.yaml:1: log.level: \"loud\" is not one of the words for it; write one of error, warning, "
 		"notice, info, debug"},
@@ -307,6 +312,16 @@ static const struct wrong wrongs[] = {
 	{"ports: {pool: 0}\n", "b.yaml:1: ports.pool: \"0\" is not a number of sockets for the pool; write 1 to 60000"},
 	{"ports: {pool: 60001}\n",
 		"b.yaml:1: ports.pool: \"60001\" is not a number of sockets for the pool; write 1 to 60000"},
+	{"ports: {lend: reserved, pool: 10001}\n",
+		"b.yaml:1: ports.pool: \"10001\" is not a number of sockets for the pool; write 0 to 10000"},
+	{"ports: {lend: rent}\n",
+		"b.yaml:1: ports.lend: \"rent\" is not one of the words for it; write one of fresh, reserved"},
+	{"ports: {max: 2499}\n",
+		"b.yaml:1: ports.max: \"2499\" is not a number of loans; write 2500, which ports.pool is, to 1000000"},
+	{"ports: {uses: -1}\n", "b.yaml:1: ports.uses: \"-1\" is not a number of exchanges; write 1 to 1000000000, or "
+				"0 for any number"},
+	{"ports: {age: 1h}\n",
+		"b.yaml:1: ports.age: \"1h\" is not a number of seconds; write 1 to 31536000, or 0 for any number"},
 	{"ports:\n  exclude:\n  - 5\n  - 5 6\n",
 		"b.yaml:4: ports.exclude: \"5 6\" is more than one word; put a comma between them"},
 	{"ports:\n  include: [\"5, 6\",\n   \"7, 70000\"]\n",
