@@ -1,0 +1,10 @@
+"""Decides which attacks there are, and in which order they run and are written down. A new attack is a file and a row."""
+
+from __future__ import annotations
+
+import birthday
+from stage.attack import Attack
+
+ATTACKS: list[Attack] = [
+    birthday.ATTACK,
+]
