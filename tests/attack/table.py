@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import birthday
+import forced_tcp
+import kaminsky
 from stage.attack import Attack
 
 ATTACKS: list[Attack] = [
+    *kaminsky.ATTACKS,
+    forced_tcp.ATTACK,
     birthday.ATTACK,
 ]

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Callable
 
+from .authority import Authority
 from .ground import Ground
 from .targets import Target
 from .zones import Servers
@@ -27,7 +28,7 @@ class Scene:
     """What `run` gets: the ground with the servers and the target, all running, and how long it may take."""
 
     ground: Ground
-    servers: Servers
+    servers: Servers | Authority
     target: Target
     full: bool
 
@@ -42,10 +43,11 @@ class Attack:
     reference: str
     defence: str
     weakness: str  # what the weakened build lacks
-    prepare: Callable[[Servers], None]  # adds the zones, before anything runs
+    prepare: Callable[[Any], None]  # gives the servers their zones, before anything runs
     run: Callable[[Scene], Result]
     shipped: Callable[[], Target]
     weakened: Callable[[], Target]
+    servers: Callable[[Ground, bool], Servers | Authority] = Servers
     peers: list[Callable[[], Target]] = field(default_factory=list)
     no_peers: str = ""  # why the columns of the peers are empty
     false_alarm: str = ""  # how likely a wrong verdict is, where chance has a say

@@ -10,14 +10,13 @@ from typing import Callable, Iterator
 from .attack import Attack, Result, Scene, Verdict
 from .ground import Ground
 from .targets import Missing, Target
-from .zones import Servers
 
 
 def mount(attack: Attack, target: Target, full: bool) -> Result:
     with Ground() as ground:
         if attack.change_ground is not None:
             attack.change_ground(ground)
-        servers = Servers(ground, attack.ipv6)
+        servers = attack.servers(ground, attack.ipv6)
         attack.prepare(servers)
         servers.start()
         target.start(ground, servers.hints)
