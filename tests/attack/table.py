@@ -5,10 +5,12 @@ from __future__ import annotations
 import birthday
 import forced_tcp
 import kaminsky
+import reaction
 from stage.attack import Attack
 
 ATTACKS: list[Attack] = [
     *kaminsky.ATTACKS,
     forced_tcp.ATTACK,
     birthday.ATTACK,
+    reaction.ATTACK,
 ]

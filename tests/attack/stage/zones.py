@@ -52,6 +52,9 @@ class Asked:
 
     def truth(self, **more: object) -> bytes:
         q, owner = self.q, self.zone.owner
+        if q.name == self.zone.server_name and q.qtype in (wire.A, wire.AAAA):
+            own = self.zone.address if q.qtype == wire.A else self.zone.address6
+            return wire.response(q, [wire.a(q.raw, own, self.zone.ttl)], **more)
         if q.qtype == wire.A:
             return wire.response(q, [wire.a(q.raw, TRUTH, self.zone.ttl)], **more)
         if q.qtype == wire.NS and q.name == owner:

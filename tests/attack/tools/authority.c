@@ -143,6 +143,11 @@ static size_t end_reply(uint8_t *out, size_t at, const struct question *q)
 	return put(out, at, "\0\0\51\4\320\0\0\0\0\0\0", 11);
 }
 
+static struct in_addr server_of(long zone)
+{
+	return (struct in_addr){htonl(ntohl(conf.server.s_addr) + (uint32_t)(zone / 250 * 256 + zone % 250))};
+}
+
 /* The zone's NS and glue in the answer or authority section; the owner is the last label of the question. */
 static size_t put_referral(uint8_t *out, size_t at, const struct question *q)
 {
@@ -150,8 +155,7 @@ static size_t put_referral(uint8_t *out, size_t at, const struct question *q)
 	while (q->labels > 1 && last + 1u + out[last] + 5 < q->end)
 		last += 1u + out[last];
 	uint8_t owner[2] = {0xc0, (uint8_t)last}, server[5] = {2, 'n', 's', 0xc0, (uint8_t)last};
-	uint32_t first = ntohl(conf.server.s_addr), zone = (uint32_t)q->zone;
-	struct in_addr address = {htonl(first + zone / 250 * 256 + zone % 250)};
+	struct in_addr address = server_of(q->zone);
 	out[9] = 1;
 	out[11] = 1;
 	at = put(out, at, owner, 2);
@@ -183,13 +187,22 @@ static size_t reply_of_root(uint8_t *out, const struct question *q)
 	return end_reply(out, put_soa(out, at), q);
 }
 
+static bool is_name_server(const struct question *q)
+{
+	return q->labels == 2 && q->zone >= 0 && q->wire[12] == 2 && memcmp(q->wire + 13, "ns", 2) == 0;
+}
+
 static size_t reply_of_zone(uint8_t *out, const struct question *q, bool is_forger)
 {
+	struct in_addr own = server_of(q->zone);
 	size_t at = begin_reply(out, q, 4, 0);
 	if (q->type != TYPE_A)
 		return end_reply(out, put_soa(out, at), q);
 	out[7] = 1;
-	return end_reply(out, put_address(out, at, "\300\14", 2, is_forger ? FORGED_ADDRESS : TRUE_ADDRESS), q);
+	const void *address = is_forger ? FORGED_ADDRESS : TRUE_ADDRESS;
+	if (is_name_server(q))
+		address = &own;
+	return end_reply(out, put_address(out, at, "\300\14", 2, address), q);
 }
 
 static void note(const struct question *q, uint16_t port, bool tcp)
