@@ -115,7 +115,7 @@ def manner(zone: Zone, qname: str) -> tuple[bool, bool, bool] | None:
 def try_one(scene: Scene, zone: Zone) -> list[str]:
     """What one mutation achieved."""
     names = ["%s-with-many-letters.%s" % (word, wire.text(zone.owner)) for word in ("before", "during", "after")]
-    replies = [scene.target.ask(name) for name in names]
+    replies = [scene.target.ask(name, patience_s=5.0) for name in names]
     achieved = []
     if replies[1] is None or wire.addresses(replies[1]) != [TRUTH]:
         is_forged = replies[1] is not None and wire.addresses(replies[1]) == [FORGED]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import birthday
 import forced_tcp
+import fragments
 import kaminsky
 import reaction
 from stage.attack import Attack
@@ -13,4 +14,5 @@ ATTACKS: list[Attack] = [
     forced_tcp.ATTACK,
     birthday.ATTACK,
     reaction.ATTACK,
+    fragments.ATTACK,
 ]

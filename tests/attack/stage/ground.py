@@ -64,6 +64,7 @@ class Host:
         self.run("ip", "link", "set", "lo", "up")
         self.sysctl("net.ipv4.conf.all.rp_filter", 0)
         self.sysctl("net.ipv4.conf.default.rp_filter", 0)
+        self.sysctl("net.ipv6.conf.default.accept_dad", 0)  # a second of silence at the start of every attack
 
     @contextmanager
     def entered(self) -> Iterator[None]:

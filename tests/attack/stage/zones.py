@@ -25,6 +25,7 @@ from . import wire
 from .ground import ROOT, ROOT6, Ground, server_address, server_address6
 
 TRUTH, TRUTH6, FORGED = "198.19.7.7", "2001:db8:7::7", "198.19.66.66"
+ROOT_NAME = wire.name("a.root.")
 HINTS = ". 3600000 NS a.root.\na.root. 3600000 A %s\n" % ROOT
 HINTS6 = HINTS + "a.root. 3600000 AAAA %s\n" % ROOT6
 
@@ -53,8 +54,8 @@ class Asked:
     def truth(self, **more: object) -> bytes:
         q, owner = self.q, self.zone.owner
         if q.name == self.zone.server_name and q.qtype in (wire.A, wire.AAAA):
-            own = self.zone.address if q.qtype == wire.A else self.zone.address6
-            return wire.response(q, [wire.a(q.raw, own, self.zone.ttl)], **more)
+            own = [record for record in self.zone.glue(self.zone.ttl) if record[1] == q.qtype]
+            return wire.response(q, own, [] if own else [wire.soa(owner)], **more)
         if q.qtype == wire.A:
             return wire.response(q, [wire.a(q.raw, TRUTH, self.zone.ttl)], **more)
         if q.qtype == wire.NS and q.name == owner:
@@ -73,11 +74,16 @@ class Zone:
     delay_s: float = 0.0
     ttl: int = 300
     speech: Speech | None = None
+    families: tuple[int, ...] = (4,)  # of its server's addresses
     asked: list[Asked] = field(default_factory=list)
 
     @property
     def server_name(self) -> bytes:
         return b"\2ns" + self.owner
+
+    def glue(self, ttl: int = 3600) -> list[wire.Record]:
+        addresses = [address for number, address in ((4, self.address), (6, self.address6)) if number in self.families]
+        return [wire.a(self.server_name, address, ttl) for address in addresses]
 
     def questions(self, qname: str, tcp: bool | None = None) -> list[Asked]:
         wanted = wire.name(qname).lower()
@@ -89,7 +95,7 @@ class Servers:
 
     def __init__(self, ground: Ground, ipv6: bool = False):
         self.ground, self.ipv6 = ground, ipv6
-        self.root = Zone(b"\0", ROOT, ROOT6, speech=self._refer)
+        self.root = Zone(b"\0", ROOT, ROOT6, speech=self._refer, families=(4, 6) if ipv6 else (4,))
         self.zones: list[Zone] = []
         self.hints = ground.place / "root.hints"
         self.hints.write_text(HINTS6 if ipv6 else HINTS)
@@ -101,14 +107,16 @@ class Servers:
 
     def add(self, owner: str, **more: object) -> Zone:
         number = len(self.zones)
+        more.setdefault("families", (4, 6) if self.ipv6 else (4,))
         zone = Zone(wire.name(owner), server_address(number), server_address6(number), **more)
         self.zones.append(zone)
         return zone
 
     def start(self) -> "Servers":
         for zone in [self.root, *self.zones]:
-            self._listen(zone, zone.address, socket.AF_INET)
-            if self.ipv6:
+            if 4 in zone.families:
+                self._listen(zone, zone.address, socket.AF_INET)
+            if 6 in zone.families:
                 self._listen(zone, zone.address6, socket.AF_INET6)
         self.ground.on_close(self.stop)
         self._thread.start()
@@ -196,15 +204,13 @@ class Servers:
     def _referral(self, q: wire.Question) -> bytes:
         zone = self._zone_of(q.name)
         if q.name == b"\0" and q.qtype == wire.NS:
-            return wire.response(q, [wire.ns(b"\0", wire.name("a.root."))], additional=self._glue("a.root.", ROOT, ROOT6))
-        if q.name == wire.name("a.root.") and q.qtype == wire.A:
+            return wire.response(q, [wire.ns(b"\0", ROOT_NAME)], additional=self._root_glue())
+        if q.name == ROOT_NAME and q.qtype == wire.A:
             return wire.response(q, [wire.a(q.raw, ROOT)])
         if zone is None:
-            is_known = q.name in (b"\0", wire.name("root."), wire.name("a.root."))
+            is_known = q.name in (b"\0", ROOT_NAME[2:], ROOT_NAME)
             return wire.response(q, authority=[wire.soa(b"\0")], rcode=wire.NOERROR if is_known else wire.NXDOMAIN)
-        glue = self._glue(wire.text(zone.server_name), zone.address, zone.address6)
-        return wire.response(q, authority=[wire.ns(zone.owner, zone.server_name)], additional=glue, flags=0)
+        return wire.response(q, authority=[wire.ns(zone.owner, zone.server_name)], additional=zone.glue(), flags=0)
 
-    def _glue(self, owner: str, v4: str, v6: str) -> list[wire.Record]:
-        records = [wire.a(wire.name(owner), v4, 3600)]
-        return records + [wire.a(wire.name(owner), v6, 3600)] if self.ipv6 else records
+    def _root_glue(self) -> list[wire.Record]:
+        return [wire.a(ROOT_NAME, address, 3600) for address in ([ROOT, ROOT6] if self.ipv6 else [ROOT])]
