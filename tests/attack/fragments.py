@@ -3,7 +3,7 @@
 A reply that travels in fragments is put together by the resolver's kernel. Whoever sends a second fragment ahead of
 the true one, with the right IP ID, has it joined to the true first one; the UDP checksum is made to fit with a few
 bytes that do not matter. The bench's servers send in fragments (a real attacker makes them, with forged ICMP), and the
-attacker knows the IP ID, which off-path has to be guessed among 64 planted at once.
+attacker knows the IP ID, which off-path has to be guessed.
 """
 
 from __future__ import annotations

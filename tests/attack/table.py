@@ -5,14 +5,18 @@ from __future__ import annotations
 import birthday
 import forced_tcp
 import fragments
+import generator
 import kaminsky
 import reaction
+import workers
 from stage.attack import Attack
 
 ATTACKS: list[Attack] = [
     *kaminsky.ATTACKS,
     forced_tcp.ATTACK,
     birthday.ATTACK,
+    generator.ATTACK,
     reaction.ATTACK,
     fragments.ATTACK,
+    workers.ATTACK,
 ]
