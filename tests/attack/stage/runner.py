@@ -47,8 +47,8 @@ def tell(verdict: Verdict) -> None:
 
 
 def run_all(attacks: list[Attack], full: bool, with_peers: bool) -> Iterator[Verdict]:
-    for attack in attacks:
-        print("%s: %s" % (attack.name, attack.title), file=sys.stderr, flush=True)
+    for number, attack in enumerate(attacks, 1):
+        print("[%d/%d] %s: %s" % (number, len(attacks), attack.name, attack.title), file=sys.stderr, flush=True)
         makers: list[tuple[Callable[[], Target], bool | None]] = [(attack.shipped, False), (attack.weakened, True)]
         makers += [(peer, None) for peer in attack.peers] if with_peers else []
         for make, wanted in makers:
