@@ -29,6 +29,8 @@
 	X(LOOKUPS_SHED, "lookups.shed", "refused because too many lookups were running")                               \
 	X(UPSTREAM_UDP, "upstream.udp", "questions sent to servers over UDP")                                          \
 	X(UPSTREAM_TCP, "upstream.tcp", "questions sent to servers over TCP")                                          \
+	X(UPSTREAM_LETTERS, "upstream.letters", "letters of questions whose case was drawn, a bit to guess each")      \
+	X(UPSTREAM_COOKIES, "upstream.cookies", "questions whose reply has to bring a server cookie back")             \
 	X(UPSTREAM_MERGED, "upstream.merged", "identical questions that joined one in flight")                         \
 	X(UPSTREAM_REPLIES, "upstream.replies", "replies accepted")                                                    \
 	X(UPSTREAM_TIMEOUTS, "upstream.timeouts", "questions that got no reply in time")                               \
@@ -36,17 +38,24 @@
 	X(UPSTREAM_MISMATCHED, "upstream.mismatched", "datagrams on a lent port that did not match its question")      \
 	X(UPSTREAM_FRAGMENTED, "upstream.fragmented",                                                                  \
 		"replies that came in IP fragments: not trusted, asked over TCP")                                      \
+	X(UPSTREAM_ICMP, "upstream.icmp", "ICMP errors for questions: hints, the reply was waited for all the same")   \
 	X(UPSTREAM_MALFORMED, "upstream.malformed", "replies that matched but could not be read")                      \
 	X(UPSTREAM_TRUNCATED, "upstream.truncated", "replies with TC, asked again over TCP")                           \
 	X(UPSTREAM_SCRUBBED, "upstream.scrubbed", "records of replies thrown away")                                    \
 	X(LOANS, "loans", "ports lent")                                                                                \
 	X(LOANS_MOORED, "loans.moored", "loans on a re-moored socket")                                                 \
 	X(LOANS_FRESH, "loans.fresh", "loans on a fresh bound socket")                                                 \
+	X(LOANS_RESERVED, "loans.reserved", "loans of a port that was held before")                                    \
+	X(LOANS_QUEUED, "loans.queued", "loans that had to wait, ports.max being out")                                 \
+	X(LOANS_SHED, "loans.shed", "questions given up because no loan could be had in time")                         \
+	X(LOANS_CROWDED, "loans.crowded", "questions not sent: one server or zone held its share of the loans")        \
+	X(LOANS_LATE, "loans.late", "replies that came after their question was given up, to a port that waited")      \
 	X(LOANS_GROWN, "loans.grown", "loans beyond the pool")                                                         \
 	X(LOANS_FAILED, "loans.failed", "loans that found no port")                                                    \
 	X(PORTS_TAKEN, "ports.taken", "draws that met a port of another program")                                      \
 	X(PORTS_DENIED, "ports.denied", "draws that the system did not permit (EACCES)")                               \
 	X(PORTS_NOFILES, "ports.nofiles", "draws that ran out of descriptors")                                         \
+	X(PORTS_NOBUFS, "ports.nobufs", "draws that the kernel had no memory for")                                     \
 	X(FIBERS_PEAK_STACK, "fibers.peak-stack", "deepest stack of a fiber, in bytes (looked at now and then)")       \
 	X(EXPECT_FAILED, "expect.failed", "checks of the program's own state that failed")
 

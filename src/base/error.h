@@ -26,6 +26,7 @@
 	X(E_CLOSED, "closed by the other side")                                                                        \
 	X(E_NOPORT, "no port could be borrowed")                                                                       \
 	X(E_NOSERVER, "no server answered")                                                                            \
+	X(E_CROWDED, "too many questions are at that server already")                                                  \
 	X(E_BUSY, "too busy")                                                                                          \
 	X(E_SYSTEM, "system call failed")
 

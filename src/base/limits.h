@@ -36,6 +36,7 @@
 /* --- time --- */
 #define LIMIT_TRY_MARGIN_MS  100   /* waited beyond the usual time of a server: jitter, its load and ours */
 #define LIMIT_TRY_UNKNOWN_MS 376   /* wait for a server never asked before (Unbound's UNKNOWN_SERVER_NICENESS) */
+#define LIMIT_HINT_MS        100   /* at most waited on after an ICMP error, which may be forged (RFC 5927) */
 #define LIMIT_TRY_MAX_MS     1500  /* longest wait for one try: three tries fit the deadline */
 #define LIMIT_TCP_MS         2500  /* one exchange over TCP, connecting included */
 #define LIMIT_TCP_IDLE_MS    10000 /* a client's idle connection (RFC 7766 6.2.3) */
@@ -64,7 +65,16 @@
 #define LIMIT_FEW_PORTS    2048  /* fewer usable ones are warned about: RFC 6056 3.2 wants as many as possible */
 #define LIMIT_PORT_DRAWS   64    /* draws before the free ports are listed and one of those drawn */
 #define LIMIT_PORT_TAKEN_S 10    /* a port found taken by another program is not tried again for so long */
-#define LIMIT_LEND_TRIES   8     /* ports tried for one loan before it is given up */
+#define LIMIT_LEND_TRIES   64    /* ports tried for one loan before it is given up */
+#define LIMIT_LACK_S       60    /* that ports are short is said once in so long, for each cause */
+#define LIMIT_DUSK_MS      50    /* a reserved port stays connected to its server for so long after its exchange */
+#define LIMIT_LINGER_MS    2000  /* a port whose question timed out waits so long for the late reply */
+#define LIMIT_LINGERING    1024  /* ports that do so at once, of each worker */
+#define LIMIT_QUEUE_MS     1000  /* an exchange waits so long for a port when ports.max are lent */
+#define LIMIT_QUEUE        4096  /* exchanges of a worker that wait at once */
+#define LIMIT_SERVER_SHARE 4     /* one server may hold a 4th of ports.max, so that a deaf one cannot hold them all, */
+#define LIMIT_ZONE_SHARE   2     /* and the servers of one zone half */
+#define LIMIT_LOOK_S       15    /* who else holds ports on this machine is looked at that often */
 #define LIMIT_LEDGER       65536 /* loans remembered: with 7,000 questions a second some nine seconds */
 
 /* --- caches --- */

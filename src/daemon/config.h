@@ -27,9 +27,12 @@ struct config {
 
 	struct {
 		struct port_range range; /* default 49152-65535 */
-		unsigned pool;           /* default 2500; 1 to 60000 */
-		struct port_range *exclude;
-		size_t exclude_count;
+		bool reserved;        /* ports.lend: hold ports, as Windows does; default: draw a fresh one each time */
+		unsigned pool;        /* default 2500; 1 to 60000, reserved 0 (one port for all) to 10000 */
+		unsigned max;         /* loans at once; default four times the pool, at least 1000 */
+		unsigned uses, age_s; /* of a reserved port; default 1000 and an hour; 0: any */
+		struct port_set *exclude; /* never NULL; default empty */
+		struct port_set *include; /* used although registered or on the list of clashes; the same */
 	} ports;
 
 	struct {

@@ -17,7 +17,7 @@ enum {
 	LIMIT_CONFIG_DEPTH = 8,
 	LIMIT_CONFIG_KEYS = 64, /* of one section; so that looking for a key twice stays cheap */
 	LIMIT_CONFIG_LISTEN = 64,
-	LIMIT_CONFIG_EXCLUDE = 4096,
+	LIMIT_CONFIG_PORTS = 4096,
 	LIMIT_CONFIG_ALLOW = 1024,
 	LIMIT_CONFIG_TTL_S = 604800, /* RFC 8767 4: a week */
 };
@@ -56,8 +56,9 @@ const char *config_tree_path(const struct config_node *node, char out[static CON
 enum config_switch { CONFIG_UNSET, CONFIG_ON, CONFIG_OFF };
 
 struct config_raw_ports {
-	const char *range, *pool, **exclude;
-	unsigned exclude_count;
+	int lend; /* 1 + whether reserved; 0: unset */
+	const char *range, *pool, *max, *uses, *age, **exclude, **include;
+	unsigned exclude_count, include_count;
 };
 
 struct config_raw_resolver {

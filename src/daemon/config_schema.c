@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "base/escape.h"
+#include "base/words.h"
 #include "daemon/config_parts.h"
 
 #define MAY_BE_THERE            (CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL)
@@ -44,10 +45,20 @@ static const cyaml_strval_t level_words[] = {
 	{"debug", 1 + LOG_LEVEL_DEBUG},
 };
 
+static const cyaml_strval_t lend_words[] = {
+	{"fresh", 1},
+	{"reserved", 2},
+};
+
 static const cyaml_schema_field_t ports_fields[] = {
+	CHOICE("lend", config_raw_ports, lend, lend_words),
 	WORD("range", config_raw_ports, range),
 	WORD("pool", config_raw_ports, pool),
-	LIST("exclude", config_raw_ports, exclude, LIMIT_CONFIG_EXCLUDE),
+	WORD("max", config_raw_ports, max),
+	WORD("uses", config_raw_ports, uses),
+	WORD("age", config_raw_ports, age),
+	LIST("exclude", config_raw_ports, exclude, LIMIT_CONFIG_PORTS),
+	LIST("include", config_raw_ports, include, LIMIT_CONFIG_PORTS),
 	CYAML_FIELD_END,
 };
 
@@ -102,45 +113,13 @@ static const cyaml_schema_value_t root_schema = {
 
 /* --- unknown keys --- */
 
-/* Levenshtein's distance, for words of less than NEAR_WORD bytes; longer ones are far from everything. */
-static unsigned distance(const char *a, const char *b)
-{
-	enum { NEAR_WORD = 24 };
-	size_t len_a = strlen(a), len_b = strlen(b);
-	unsigned row[NEAR_WORD];
-	if (len_a >= NEAR_WORD || len_b >= NEAR_WORD)
-		return NEAR_WORD;
-	for (size_t j = 0; j <= len_b; j++)
-		row[j] = (unsigned)j;
-	for (size_t i = 1; i <= len_a; i++) {
-		unsigned diagonal = row[0];
-		row[0] = (unsigned)i;
-		for (size_t j = 1; j <= len_b; j++) {
-			unsigned above = row[j], best = diagonal + (a[i - 1] != b[j - 1]);
-			if (above + 1 < best)
-				best = above + 1;
-			if (row[j - 1] + 1 < best)
-				best = row[j - 1] + 1;
-			diagonal = above;
-			row[j] = best;
-		}
-	}
-	return row[len_b];
-}
-
-/* The nearest key of the section when it is near enough to be meant: up to a third of its letters, or two, differ. */
+/* The key of the section that may be meant. */
 static const char *nearest(const cyaml_schema_field_t *fields, const char *key)
 {
-	const char *best = NULL;
-	unsigned best_distance = 3;
-	for (; fields->key != NULL; fields++) {
-		unsigned d = distance(key, fields->key);
-		if (d < best_distance && d * 2 <= strlen(fields->key)) {
-			best_distance = d;
-			best = fields->key;
-		}
-	}
-	return best;
+	struct near near = near_to(key);
+	for (; fields->key != NULL; fields++)
+		near_try(&near, fields->key);
+	return near.word;
 }
 
 static const cyaml_schema_field_t *find_field(const cyaml_schema_field_t *fields, const char *key)

@@ -14,8 +14,10 @@
 #include "base/limits.h"
 #include "base/paths.h"
 #include "daemon/config_parts.h"
+#include "ports/list.h"
+#include "ports/reserve.h"
 
-enum { POOL_MAX = 60000 };
+enum { POOL_MAX = 60000, LOANS_LEAST = 1000, LOANS_MAX = 1000000, USES_MAX = 1000000000, AGE_MAX_S = 31536000 };
 
 static const uint64_t memory_min = UINT64_C(1) << 20, memory_max = UINT64_C(1) << 40;
 
@@ -49,7 +51,7 @@ void config_values_default(struct config *config, struct arena *arena)
 		.listen = parse_listen(listen_default, 2, arena),
 		.listen_count = 2,
 		.workers = CONFIG_WORKERS_AUTO,
-		.ports = {.range = {49152, 65535}, .pool = 2500},
+		.ports = {.range = {49152, 65535}, .pool = 2500, .max = 10000, .uses = 1000, .age_s = 3600},
 		.resolver = {.minimise = true, .ipv4 = true, .ipv6 = true},
 		.cache = {.memory = 256 << 20, .ttl_max = LIMIT_CACHE_TTL_S},
 		.allow = arena_alloc(arena, allow_count * sizeof(struct prefix)),
@@ -58,6 +60,8 @@ void config_values_default(struct config *config, struct arena *arena)
 	};
 	for (size_t i = 0; i < allow_count; i++)
 		(void)prefix_parse(&config->allow[i], allow_default[i]);
+	config->ports.exclude = arena_zalloc(arena, sizeof(struct port_set));
+	config->ports.include = arena_zalloc(arena, sizeof(struct port_set));
 	config->control_socket = config_default_socket(path, sizeof(path));
 	config->control_socket = arena_copy(arena, path, strlen(path) + 1);
 }
@@ -210,15 +214,14 @@ static int read_listen(struct reader *r, const struct config_raw *raw)
 	return 0;
 }
 
-static int read_exclude(struct reader *r, const struct config_raw_ports *raw)
+/* Each entry of ports.exclude and ports.include is a list of its own. */
+static int read_port_list(struct reader *r, const char *key, const char *const *entries, struct port_set *out)
 {
-	struct port_range *list = arena_alloc(r->arena, (raw->exclude_count + 1) * sizeof(*list));
-	for (unsigned i = 0; i < raw->exclude_count; i++)
-		if (port_range_parse(&list[i], raw->exclude[i]) != 0)
-			return refuse(r, find(r, "ports", "exclude"), i,
-				"is not a port or a range of ports; write for example 51820 or 60100-60199");
-	r->config->ports.exclude = raw->exclude_count > 0 ? list : NULL;
-	r->config->ports.exclude_count = raw->exclude_count;
+	const struct config_node *node = find(r, "ports", key), *entry = node != NULL ? node->first : NULL;
+	char path[CONFIG_KEY], why[PORT_LIST_WHY];
+	for (unsigned i = 0; entry != NULL; i++, entry = entry->next)
+		if (port_list_parse(out, entries[i], why, sizeof(why)) != 0)
+			return config_complain(r->report, entry->line, config_tree_path(node, path), "%s", why);
 	return 0;
 }
 
@@ -246,8 +249,7 @@ static int check_ports_left(struct reader *r)
 	const struct port_range *range = &r->config->ports.range;
 	struct port_set *set = arena_alloc(r->arena, sizeof(*set)); /* 8 KiB: too much for a stack */
 	port_set_fill(set, range->first, range->last);
-	for (size_t i = 0; i < r->config->ports.exclude_count; i++)
-		port_set_remove(set, r->config->ports.exclude[i].first, r->config->ports.exclude[i].last);
+	port_set_subtract(set, r->config->ports.exclude);
 	if (port_set_count(set) > 0)
 		return 0;
 	return config_complain(r->report, find(r, "ports", "exclude")->line, "ports.exclude",
@@ -255,22 +257,46 @@ static int check_ports_left(struct reader *r)
 		range->last);
 }
 
-static int read_ports(struct reader *r, const struct config_raw_ports *raw)
+/* False when the text is no number between the two; nothing changes when it is not there. */
+static bool read_count(const char *text, unsigned least, unsigned most, unsigned *out)
 {
 	uint64_t value;
+	if (text == NULL)
+		return true;
+	if (!parse_number(text, most, &value) || value < least)
+		return false;
+	*out = (unsigned)value;
+	return true;
+}
+
+static int read_ports(struct reader *r, const struct config_raw_ports *raw)
+{
 	if (raw == NULL)
 		return 0;
 	if (raw->range != NULL && port_range_parse(&r->config->ports.range, raw->range) != 0)
 		return refuse(r, find(r, "ports", "range"), 0,
 			"is not a range of ports; write FIRST-LAST, for example 49152-65535");
-	if (raw->pool != NULL) {
-		if (!parse_number(raw->pool, POOL_MAX, &value) || value == 0)
-			return refuse(r, find(r, "ports", "pool"), 0,
-				"is not a number of sockets for the pool; write 1 to %d", POOL_MAX);
-		r->config->ports.pool = (unsigned)value;
-	}
-	int ret = read_exclude(r, raw);
-	return ret != 0 ? ret : check_ports_left(r);
+	struct config *c = r->config;
+	c->ports.reserved = raw->lend == 2;
+	unsigned least = c->ports.reserved ? 0 : 1, most = c->ports.reserved ? RESERVE_MAX : POOL_MAX;
+	if (!read_count(raw->pool, least, most, &c->ports.pool))
+		return refuse(r, find(r, "ports", "pool"), 0, "is not a number of sockets for the pool; write %u to %u",
+			least, most);
+	c->ports.max = 4 * c->ports.pool > LOANS_LEAST ? 4 * c->ports.pool : LOANS_LEAST;
+	if (!read_count(raw->max, 1, LOANS_MAX, &c->ports.max) || c->ports.max < c->ports.pool)
+		return refuse(r, find(r, "ports", "max"), 0,
+			"is not a number of loans; write %u, which ports.pool is, to %d",
+			c->ports.pool > 0 ? c->ports.pool : 1, LOANS_MAX);
+	if (!read_count(raw->uses, 0, USES_MAX, &c->ports.uses))
+		return refuse(r, find(r, "ports", "uses"), 0,
+			"is not a number of exchanges; write 1 to %d, or 0 for any number", USES_MAX);
+	if (!read_count(raw->age, 0, AGE_MAX_S, &c->ports.age_s))
+		return refuse(r, find(r, "ports", "age"), 0,
+			"is not a number of seconds; write 1 to %d, or 0 for any number", AGE_MAX_S);
+	if (read_port_list(r, "exclude", raw->exclude, c->ports.exclude) != 0 ||
+		read_port_list(r, "include", raw->include, c->ports.include) != 0)
+		return E_INVAL;
+	return check_ports_left(r);
 }
 
 static int read_resolver(struct reader *r, const struct config_raw_resolver *raw)

@@ -18,5 +18,14 @@ void control_reply(struct control_call *call, json_t *reply);
 /* {"error": "..."} */
 void control_reply_error(struct control_call *call, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* --- control_ports.c --- */
+
+void control_run_port(struct control_call *call, const json_t *request);
+void control_run_ports(struct control_call *call);
+void control_run_ports_change(struct control_call *call, const json_t *request);
+void control_run_audit(struct control_call *call);
+
+/* --- control_commands.c --- */
+
 /* Runs the command named in the request. */
 void control_run(struct control_call *call, const json_t *request);

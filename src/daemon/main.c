@@ -65,6 +65,28 @@ static bool validates(const struct config *config)
 	return config->resolver.trust_anchors != NULL && strcmp(config->resolver.trust_anchors, "none") != 0;
 }
 
+/* Which ports could be lent on this machine now; to be freed. */
+static struct usable *usable_here(const struct config *config)
+{
+	struct port_space *space = port_space_new();
+	struct keeper *keeper = xalloc(sizeof(*keeper));
+	struct usable_rules *rules = xalloc(sizeof(*rules));
+	struct usable *usable = xalloc(sizeof(*usable));
+	keeper_init(keeper, space, NULL);
+	keeper_rules_of(rules, config);
+	keeper_preview(keeper, rules, usable);
+	free(rules);
+	free(keeper);
+	port_space_free(space);
+	return usable;
+}
+
+static void print_line(enum preflight_level level, const char *text, void *arg)
+{
+	(void)arg;
+	printf("%-8s %s\n", preflight_level_text(level), text);
+}
+
 static int check(const struct config *config, const char *path)
 {
 	struct hints *hints = xalloc(sizeof(*hints));
@@ -80,12 +102,11 @@ static int check(const struct config *config, const char *path)
 			config->user);
 		return 1;
 	}
-	struct port_set *usable = server_usable_ports(config, false);
-	unsigned count = port_set_count(usable);
+	struct usable *usable = usable_here(config);
+	printf("%s: good; %u usable port%s\n", path != NULL ? path : "defaults", usable->count[PORT_USABLE],
+		usable->count[PORT_USABLE] == 1 ? "" : "s");
+	server_preflight(config, usable, &config->ports.range, print_line, NULL);
 	free(usable);
-	printf("%s: good; %u usable port%s\n", path != NULL ? path : "defaults", count, count == 1 ? "" : "s");
-	if (count < LIMIT_FEW_PORTS)
-		printf("but that is few: forged answers have little to guess; widen ports.range or exclude less\n");
 	if (validates(config))
 		printf("but resolver.trust-anchors is not used yet: answers are not validated\n");
 	return 0;

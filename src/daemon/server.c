@@ -16,7 +16,9 @@
 #include "daemon/control.h"
 #include "daemon/listen.h"
 #include "daemon/worker.h"
-#include "ports/kernel.h"
+#include "ports/preflight.h"
+#include "ports/reserve.h"
+#include "ports/single.h"
 #include "resolve/inflight.h"
 
 enum { FILES_KEPT_FREE = 1024, OWNER_SEED = 0x0e4e };
@@ -26,36 +28,67 @@ struct worker *server_owner(const struct server *server, const uint8_t *name)
 	return &server->worker[hash_bytes(OWNER_SEED, name, name_len(name)) % server->workers];
 }
 
-/* --- the usable ports --- */
+/* --- ports --- */
 
-struct port_set *server_usable_ports(const struct config *config, bool tell)
+void server_preflight(const struct config *config, const struct usable *usable, const struct port_range *range,
+	void (*say)(enum preflight_level, const char *text, void *arg), void *arg)
 {
-	struct port_set *set = xalloc(sizeof(*set)); /* 8 KiB */
-	port_set_fill(set, config->ports.range.first, config->ports.range.last);
-	unsigned all = port_set_count(set);
-	for (size_t i = 0; i < config->ports.exclude_count; i++)
-		port_set_remove(set, config->ports.exclude[i].first, config->ports.exclude[i].last);
-	unsigned excluded = all - port_set_count(set);
-	/* An explicit bind does not ask ip_local_reserved_ports: we have to. */
-	char *list = xalloc(KERNEL_LIST);
-	kernel_reserved_ports(list, KERNEL_LIST);
-	unsigned reserved = port_set_remove_list(set, list);
-	free(list);
-	if (tell)
-		log_notice("ports %u-%u: %u usable (%u excluded, %u reserved by ip_local_reserved_ports)",
-			config->ports.range.first, config->ports.range.last, port_set_count(set), excluded, reserved);
-	if (tell && port_set_count(set) < LIMIT_FEW_PORTS)
-		log_warning("only %u ports are usable: forged answers have little to guess; widen ports.range or "
-			    "exclude less",
-			port_set_count(set));
-	return set;
+	struct rlimit limit;
+	bool is_limited = getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY;
+	struct preflight flight = {
+		.usable = usable,
+		.range = *range,
+		.reserved = config->ports.reserved,
+		.pool = config->ports.pool,
+		.max = config->ports.max,
+		.files = is_limited ? limit.rlim_cur : 0,
+	};
+	preflight(&flight, say, arg);
 }
 
-static void set_usable(struct server *server, const struct config *config)
+static void log_line(enum preflight_level level, const char *text, void *arg)
 {
-	struct port_set *usable = server_usable_ports(config, true);
-	port_space_set_usable(server->space, usable);
-	free(usable);
+	(void)arg;
+	if (level == PREFLIGHT_WARNING)
+		log_warning("ports: %s", text);
+	else
+		log_notice("ports: %s", text);
+}
+
+/* The rules of a configuration; what was changed while running ends with it. */
+static void obey(struct server *server, const struct config *config)
+{
+	struct usable_rules *rules = xalloc(sizeof(*rules)); /* 16 KiB */
+	keeper_rules_of(rules, config);
+	keeper_obey(&server->keeper, rules);
+	server->keeper.changed = false;
+	free(rules);
+	server_preflight(config, &server->keeper.usable, &server->keeper.rules.range, log_line, NULL);
+}
+
+/* Ports that are held are bound here, while whoever started us may still bind them. */
+static int make_reserve(struct server *server, char *why, size_t size)
+{
+	const struct config *config = server->config;
+	if (!config->ports.reserved)
+		return 0;
+	if (config->ports.pool == 0) {
+		server->single = single_new(server->space, config->resolver.ipv4, config->resolver.ipv6);
+		if (server->single != NULL)
+			return 0;
+		snprintf(why, size, "ports: not one usable port could be bound; see berth check");
+		return E_NOPORT;
+	}
+	struct reserve_conf conf = {
+		.space = server->space,
+		.size = config->ports.pool,
+		.uses = config->ports.uses,
+		.age_s = config->ports.age_s,
+		.ipv4 = config->resolver.ipv4,
+		.ipv6 = config->resolver.ipv6,
+	};
+	server->reserve = reserve_new(&conf);
+	return 0;
 }
 
 /* --- settings of workers --- */
@@ -105,7 +138,8 @@ static void make_shared(struct server *server)
 	server->facts = facts_new();
 	server->inflight = inflight_new();
 	server->space = port_space_new();
-	set_usable(server, config);
+	keeper_init(&server->keeper, server->space, &server->loop);
+	obey(server, config);
 }
 
 static unsigned count_workers(const struct config *config)
@@ -169,6 +203,7 @@ int server_init(struct server *server, struct config *config, const char *config
 		return ret;
 	}
 	make_shared(server);
+	ret = make_reserve(server, why, size);
 	server->workers = count_workers(config);
 	server->worker = aligned_alloc(64, server->workers * sizeof(*server->worker));
 	if (server->worker == NULL)
@@ -194,6 +229,7 @@ int server_start(struct server *server)
 		if (worker_start(&server->worker[i]) != 0)
 			return E_SYSTEM;
 	control_start(server->control);
+	keeper_start(&server->keeper);
 	return 0;
 }
 
@@ -247,7 +283,11 @@ static void tell_what_needs_restart(const struct config *first, const struct con
 		{"listen", same_listen(first, now)},
 		{"workers", first->workers == now->workers},
 		{"user", same_text(first->user, now->user)},
+		{"ports.lend", first->ports.reserved == now->ports.reserved},
 		{"ports.pool", first->ports.pool == now->ports.pool},
+		{"ports.max", first->ports.max == now->ports.max},
+		{"ports.uses", first->ports.uses == now->ports.uses},
+		{"ports.age", first->ports.age_s == now->ports.age_s},
 		{"control.socket", same_text(first->control_socket, now->control_socket)},
 	};
 	size_t len = 0;
@@ -268,7 +308,7 @@ static void apply_shared(struct server *server, const struct config *config)
 	struct rrcache_conf conf = rrcache_conf_of(config);
 	rrcache_configure(server->rrcache, &conf);
 	log_init(config->log_level);
-	set_usable(server, config);
+	obey(server, config);
 }
 
 int server_reload(struct server *server, char *why, size_t size)
@@ -330,6 +370,7 @@ void server_stop(struct server *server)
 	for (unsigned i = 0; i < server->workers; i++)
 		worker_end_lookups(&server->worker[i]);
 	drain(server);
+	keeper_stop(&server->keeper);
 	control_free(server->control);
 	inflight_free(server->inflight); /* before the stacks that its flights lie on */
 	for (unsigned i = 0; i < server->workers; i++)
@@ -337,6 +378,10 @@ void server_stop(struct server *server)
 	free(server->worker);
 	rrcache_free(server->rrcache);
 	facts_free(server->facts);
+	if (server->reserve != NULL)
+		reserve_free(server->reserve);
+	if (server->single != NULL)
+		single_free(server->single);
 	port_space_free(server->space);
 	loop_deinit(&server->loop);
 	if (server->config != server->first)

@@ -15,12 +15,16 @@
 #include "cache/rrcache.h"
 #include "daemon/access.h"
 #include "daemon/config.h"
+#include "daemon/keeper.h"
 #include "net/loop.h"
 #include "ports/pool.h"
+#include "ports/preflight.h"
 #include "resolve/resolver.h"
 
 struct control;
+struct reserve;
 struct server;
+struct single;
 struct tcp_listener;
 struct udp_listener;
 
@@ -54,6 +58,9 @@ struct server {
 	const char *config_path; /* NULL: defaults */
 	struct loop loop;        /* of the main thread */
 	struct port_space *space;
+	struct keeper keeper;
+	struct reserve *reserve; /* with lend: reserved, */
+	struct single *single;   /* or this one with a pool of 0; else both are NULL */
 	struct rrcache *rrcache;
 	struct facts_table *facts;
 	struct inflight *inflight;
@@ -76,8 +83,9 @@ void server_reload_soon(struct server *server);
 
 /* The root hints of a configuration. 0, or an error with one line in `why`. */
 int server_hints(struct hints *hints, const struct config *config, char *why, size_t size);
-/* The usable ports of a configuration on this machine, to be freed; what took ports away is logged with `tell`. */
-struct port_set *server_usable_ports(const struct config *config, bool tell);
+/* What the pool of a configuration is worth, by rules that may be others than the configuration's. */
+void server_preflight(const struct config *config, const struct usable *usable, const struct port_range *range,
+	void (*say)(enum preflight_level, const char *text, void *arg), void *arg);
 
 /* A quarter of cache.memory is for finished answers, in equal shares; the rest is the rrset cache's. */
 static inline size_t server_answers_bytes(const struct config *config)

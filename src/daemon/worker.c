@@ -28,7 +28,11 @@ static void make_pool(struct worker *worker, unsigned sockets)
 	struct pool_conf conf = {
 		.space = server->space,
 		.ledger = worker->ledger,
+		.reserve = server->reserve,
+		.single = server->single,
+		.alone = server->workers == 1,
 		.size = share(sockets, server->workers, worker->index),
+		.max = share(server->config->ports.max, server->workers, worker->index),
 		.ipv4 = server->config->resolver.ipv4,
 		.ipv6 = server->config->resolver.ipv6,
 		.user_size = RESOLVER_LOAN_USER,

@@ -277,13 +277,16 @@ size_t message_write_question(uint8_t wire[static MESSAGE_QUERY_MAX], const stru
 }
 
 /* Length bytes are at most 63 and so no letters: each byte can be looked at alone. */
-void name_mix_case(uint8_t *raw, const uint8_t *name)
+unsigned name_mix_case(uint8_t *raw, const uint8_t *name)
 {
 	size_t len = name_len(name);
+	unsigned letters = 0;
 	uint8_t flip[(NAME_MAX_LEN + 7) / 8];
 	random_bytes(flip, (len + 7) / 8);
 	for (size_t i = 0; i < len; i++) {
 		bool is_letter = (uint8_t)((name[i] | 0x20) - 'a') < 26;
 		raw[i] = is_letter && flip[i / 8] >> i % 8 & 1 ? name[i] ^ 0x20 : name[i];
+		letters += is_letter;
 	}
+	return letters;
 }

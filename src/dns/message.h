@@ -113,8 +113,8 @@ struct question_form {
 /* Returns the length. */
 size_t message_write_question(uint8_t wire[static MESSAGE_QUERY_MAX], const struct question_form *form);
 /* Writes name into raw with each letter in a random case (draft-vixie-dnsext-dns0x20): some bits more to guess. raw
- * holds NAME_MAX_LEN bytes. */
-void name_mix_case(uint8_t *raw, const uint8_t *name);
+ * holds NAME_MAX_LEN bytes. Returns how many letters there were: as many bits. */
+unsigned name_mix_case(uint8_t *raw, const uint8_t *name);
 
 /* --- an answer for a client --- */
 

@@ -49,6 +49,7 @@ const char *transport_text(enum transport transport)
 
 const char *loan_outcome_text(enum loan_outcome outcome)
 {
-	static const char *const words[LOAN_OUTCOMES] = {"lent", "reply", "timeout", "mismatch", "error", "canceled"};
+	static const char *const words[LOAN_OUTCOMES] = {
+		"lent", "reply", "timeout", "late", "mismatch", "error", "canceled"};
 	return outcome < LOAN_OUTCOMES ? words[outcome] : "?";
 }

@@ -21,6 +21,7 @@ enum loan_outcome {
 	LOAN_LENT, /* not ended */
 	LOAN_REPLY,
 	LOAN_TIMEOUT,
+	LOAN_LATE, /* the reply came after the question was given up */
 	LOAN_MISMATCH,
 	LOAN_ERROR,
 	LOAN_CANCELED,

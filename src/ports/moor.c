@@ -14,6 +14,9 @@
 /* More datagrams than a default receive buffer holds: nothing new arrives once the socket has let go of its port. */
 enum { DRAIN_MAX = 4096 };
 
+/* Privileged, so that no ordinary program of this machine can speak from there. */
+enum { DARK_PORT = 1 };
+
 #ifndef IP_RECVFRAGSIZE
 #define IP_RECVFRAGSIZE 25 /* Linux 4.14 */
 #endif
@@ -99,13 +102,37 @@ ssize_t moor_receive(int fd, uint8_t *data, size_t room, struct addr *from, bool
 	return got;
 }
 
-void moor_release(int fd)
+int moor_share(int fd)
+{
+	int one = 1;
+	/* Not SO_REUSEADDR: that would let any user in. SO_REUSEPORT asks for the same user (socket(7)). */
+	return setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &one, sizeof(one));
+}
+
+void moor_unconnect(int fd)
 {
 	struct sockaddr none = {.sa_family = AF_UNSPEC};
 	(void)connect(fd, &none, sizeof(none));
-	/* A datagram or an ICMP error that was queued would be delivered to the next loan. */
+}
+
+int moor_darken(int fd, int family)
+{
+	struct addr nowhere;
+	(void)addr_parse(&nowhere, family == AF_INET ? "127.0.0.1" : "::1", DARK_PORT);
+	moor_unconnect(fd);
+	return connect(fd, &nowhere.sa, addr_socklen(&nowhere));
+}
+
+void moor_drain(int fd)
+{
 	char byte;
 	for (int i = 0; i < DRAIN_MAX; i++)
 		if (recv(fd, &byte, sizeof(byte), MSG_DONTWAIT | MSG_TRUNC) < 0 && errno == EAGAIN)
 			break;
+}
+
+void moor_release(int fd)
+{
+	moor_unconnect(fd);
+	moor_drain(fd);
 }

@@ -16,8 +16,16 @@ int moor_open(int family, bool tcp);
 int moor_set_port(int fd, uint16_t port);
 /* Binds the port explicitly, on the wildcard address. 0, or -1 with errno. */
 int moor_bind(int fd, int family, uint16_t port);
+/* Binds a port that other sockets of this user may share; before moor_bind. 0, or -1 with errno. */
+int moor_share(int fd);
 /* The next datagram, without waiting: its length, which may be more than `room`, or -1 with errno. *from is its source;
  * *fragmented: it came in IP fragments. */
 ssize_t moor_receive(int fd, uint8_t *data, size_t room, struct addr *from, bool *fragmented);
+/* Takes the socket away from its server and its source address; a port that bind() gave stays. */
+void moor_unconnect(int fd);
+/* Connects to a place that never answers, on this machine: from outside the port looks closed. 0, or -1 with errno. */
+int moor_darken(int fd, int family);
+/* Throws away what is queued: it would be delivered to the next loan. */
+void moor_drain(int fd);
 /* Lets go of server and, if the kernel chose it, port; throws away what was queued. */
 void moor_release(int fd);

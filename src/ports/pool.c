@@ -1,9 +1,8 @@
-/* Decides on which socket a loan is made, and what becomes of the socket afterwards. */
+/* Decides in which way a loan is made, and what becomes of its socket afterwards. */
 #include "ports/pool.h"
 
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -13,92 +12,37 @@
 #include "base/counters.h"
 #include "base/error.h"
 #include "base/limits.h"
-#include "base/log.h"
-#include "ports/kernel.h"
+#include "ports/lack.h"
 #include "ports/moor.h"
-
-enum { LOOK_ONE_IN = 32, RANGE_EVERY_US = 5000000 };
-enum { FAMILY_V4, FAMILY_V6, FAMILIES };
+#include "ports/moorings.h"
+#include "ports/reserve.h"
+#include "ports/single.h"
 
 struct pool {
 	struct pool_conf conf;
 	struct port_draw draw;
-	struct port_range moorable;
-	uint64_t range_read_us; /* monotonic */
-	unsigned moorings;
-	struct link idle[FAMILIES]; /* last in, first out: warm in the caches */
+	struct moorings moorings;
+	struct hand hand;         /* in the reserve, if there is one */
+	struct loan **berth_loan; /* of a reserve of ours alone: by family and place; they keep their watch */
 	struct link lent;
-	unsigned idle_count, lent_count;
+	unsigned lent_count;
+	enum lack lack; /* why the last draw came to nothing */
 };
-
-static int family_of(const struct addr *addr)
-{
-	return addr_is_v6(addr) ? FAMILY_V6 : FAMILY_V4;
-}
-
-static struct loan *new_slot(const struct pool *pool)
-{
-	struct loan *loan = xzalloc(1, sizeof(*loan) + pool->conf.user_size);
-	loan->fd = -1;
-	link_init(&loan->link);
-	return loan;
-}
-
-static void free_slot(struct loan *loan)
-{
-	if (loan->fd >= 0)
-		close(loan->fd);
-	link_remove(&loan->link);
-	free(loan);
-}
-
-static void push_idle(struct pool *pool, struct loan *loan, int family)
-{
-	link_append(&pool->idle[family], &loan->link);
-	pool->idle_count++;
-}
-
-static struct loan *pop_idle(struct pool *pool, int family)
-{
-	if (link_is_empty(&pool->idle[family]))
-		return NULL;
-	struct loan *loan = container_of(pool->idle[family].prev, struct loan, link);
-	link_remove(&loan->link);
-	pool->idle_count--;
-	return loan;
-}
-
-/* Idle sockets of one family are opened ahead; the other family's replace them as they are needed. */
-static void open_ahead(struct pool *pool)
-{
-	int family = pool->conf.ipv4 ? FAMILY_V4 : FAMILY_V6;
-	for (unsigned i = 0; i < pool->conf.size; i++) {
-		int fd = moor_open(family == FAMILY_V4 ? AF_INET : AF_INET6, false);
-		if (fd < 0) {
-			log_warning(
-				"only %u of %u sockets of the pool could be opened (%s); raise the descriptor limit "
-				"(ulimit -n, LimitNOFILE=)",
-				i, pool->conf.size, strerror(errno));
-			return;
-		}
-		struct loan *slot = new_slot(pool);
-		slot->fd = fd;
-		push_idle(pool, slot, family);
-	}
-}
 
 struct pool *pool_new(const struct pool_conf *conf)
 {
 	struct pool *pool = xzalloc(1, sizeof(*pool));
 	pool->conf = *conf;
 	pool->draw.space = conf->space;
-	for (int i = 0; i < FAMILIES; i++)
-		link_init(&pool->idle[i]);
 	link_init(&pool->lent);
-	if (kernel_can_moor()) {
-		kernel_local_range(&pool->moorable);
-		open_ahead(pool);
+	if (conf->reserve != NULL) {
+		hand_init(&pool->hand, conf->reserve, &pool->draw);
+		pool->berth_loan = xzalloc(2 * (size_t)reserve_size(conf->reserve), sizeof(struct loan *));
 	}
+	struct pool_conf moored = *conf;
+	if (conf->reserve != NULL || conf->single != NULL)
+		moored.size = 0;
+	moorings_init(&pool->moorings, &moored);
 	return pool;
 }
 
@@ -106,185 +50,194 @@ void pool_free(struct pool *pool)
 {
 	while (!link_is_empty(&pool->lent))
 		pool_return(pool, container_of(pool->lent.next, struct loan, link), LOAN_CANCELED);
-	for (int i = 0; i < FAMILIES; i++)
-		for (struct loan *loan; (loan = pop_idle(pool, i)) != NULL;)
-			free_slot(loan);
+	moorings_deinit(&pool->moorings);
+	for (unsigned i = 0; pool->conf.reserve != NULL && i < 2 * reserve_size(pool->conf.reserve); i++)
+		free(pool->berth_loan[i]); /* the descriptor is the reserve's */
+	free(pool->berth_loan);
 	port_draw_deinit(&pool->draw);
 	free(pool);
 }
 
-static bool can_moor(const struct pool *pool, uint16_t port)
-{
-	return port >= pool->moorable.first && port <= pool->moorable.last && pool->moorable.last > 0;
-}
+/* --- a port drawn for the loan --- */
 
 /* What an errno says depends on the call that gave it: only some of them speak of the port. E_EXIST: the port is
  * another program's, the next draw may do better. */
-static int judge_open(int error)
+static int judge(struct pool *pool, int error)
 {
-	counters_add(COUNT_PORTS_NOFILES, 1);
-	return error == EAFNOSUPPORT ? E_UNREACH : E_NOPORT;
-}
-
-static int judge_bind(int error)
-{
-	if (error == EADDRINUSE || error == EACCES || error == EPERM) {
-		counters_add(error == EADDRINUSE ? COUNT_PORTS_TAKEN : COUNT_PORTS_DENIED, 1);
-		return E_EXIST;
+	pool->lack = lack_of_errno(error);
+	lack_count(pool->lack);
+	switch (pool->lack) {
+	case LACK_TAKEN:
+	case LACK_DENIED: return E_EXIST;
+	case LACK_FILES:
+	case LACK_MEMORY: return E_NOPORT;
+	default: return error == EADDRNOTAVAIL || error == EAFNOSUPPORT ? E_UNREACH : E_SYSTEM;
 	}
-	return error == EADDRNOTAVAIL ? E_UNREACH : E_SYSTEM;
 }
 
-/* `moored`: the kernel had to find the port in this call, and says EAGAIN when [p,p] is full. Everything else is about
- * the way to the server: no route, no address of that family, broadcast, a rule that forbids it. */
-static int judge_connect(int error, bool moored)
-{
-	if (moored && (error == EAGAIN || error == EADDRINUSE)) {
-		counters_add(COUNT_PORTS_TAKEN, 1);
-		return E_EXIST;
-	}
-	return error == ENOBUFS || error == ENOMEM ? E_NOPORT : E_UNREACH;
-}
-
-/* An idle socket of the family: one that waits, one opened in place of the other family's, or none. */
-static struct loan *take_idle(struct pool *pool, int family)
-{
-	struct loan *loan = pop_idle(pool, family);
-	if (loan != NULL)
-		return loan;
-	loan = pop_idle(pool, !family);
-	if (loan == NULL)
-		return NULL;
-	close(loan->fd);
-	loan->watched = false;
-	loan->fd = moor_open(family == FAMILY_V4 ? AF_INET : AF_INET6, false);
-	if (loan->fd >= 0)
-		return loan;
-	free_slot(loan);
-	return NULL;
-}
-
-/* The operator may narrow ip_local_port_range while we run; outside of it the kernel ignores [p,p] and chooses by
- * itself. So the range is read again now and then, and some of the moorings are looked at. */
-static bool is_on_port(struct pool *pool, const struct loan *loan, uint16_t port)
-{
-	struct addr local;
-	socklen_t len = sizeof(local);
-	if (++pool->moorings % LOOK_ONE_IN != 0 || getsockname(loan->fd, &local.sa, &len) != 0)
-		return true;
-	if (addr_port(&local) == port)
-		return true;
-	kernel_local_range(&pool->moorable);
-	return false;
-}
-
-static void refresh_range(struct pool *pool)
-{
-	uint64_t now_us = clock_mono_us();
-	if (pool->moorable.last == 0 || now_us - pool->range_read_us < RANGE_EVERY_US)
-		return;
-	pool->range_read_us = now_us;
-	kernel_local_range(&pool->moorable);
-}
-
-static int moor(struct pool *pool, const struct addr *server, uint16_t port, struct loan **out)
-{
-	struct loan *loan = take_idle(pool, family_of(server));
-	if (loan == NULL)
-		return E_BUSY;
-	int ret = E_SYSTEM;
-	if (moor_set_port(loan->fd, port) == 0) {
-		ret = connect(loan->fd, &server->sa, addr_socklen(server)) == 0 ? 0 : judge_connect(errno, true);
-		if (ret == 0 && !is_on_port(pool, loan, port))
-			ret = E_EXIST;
-	}
-	if (ret == 0) {
-		loan->moored = true;
-		*out = loan;
-		return 0;
-	}
-	moor_release(loan->fd);
-	push_idle(pool, loan, family_of(server));
-	return ret;
-}
-
+/* A loan whose port was taken keeps its socket for the next draw. */
 static int bind_fresh(
 	struct pool *pool, const struct addr *server, enum transport transport, uint16_t port, struct loan **out)
 {
 	bool tcp = transport == TRANSPORT_TCP;
-	struct loan *loan = new_slot(pool);
-	int ret = 0;
-	loan->fd = moor_open(server->sa.sa_family, tcp);
+	if (*out == NULL) {
+		*out = loan_new(pool->conf.user_size);
+		(*out)->kind = LOAN_FRESH;
+	}
+	struct loan *loan = *out;
 	if (loan->fd < 0)
-		ret = judge_open(errno);
-	else if (moor_bind(loan->fd, server->sa.sa_family, port) != 0)
-		ret = judge_bind(errno);
-	else if (!tcp && connect(loan->fd, &server->sa, addr_socklen(server)) != 0)
-		ret = judge_connect(errno, false);
-	if (ret == 0)
-		*out = loan;
-	else
-		free_slot(loan);
+		loan->fd = moor_open(server->sa.sa_family, tcp);
+	if (loan->fd < 0 || moor_bind(loan->fd, server->sa.sa_family, port) != 0)
+		return judge(pool, errno);
+	if (!tcp && connect(loan->fd, &server->sa, addr_socklen(server)) != 0)
+		return lack_of_errno(errno) == LACK_MEMORY ? E_NOPORT : E_UNREACH;
+	return 0;
+}
+
+static int moor(struct pool *pool, const struct addr *server, uint16_t port, struct loan **out)
+{
+	int ret = moorings_moor(&pool->moorings, server, port, out);
+	if (ret == 0) {
+		(*out)->kind = LOAN_MOORED;
+		(*out)->keeps_watch = true;
+	}
 	return ret;
 }
 
-static int lend_port(
-	struct pool *pool, const struct addr *server, enum transport transport, uint16_t port, struct loan **out)
+/* Asking the kernel for a taken port by its range costs it a search through all of them; bind() says so at once. So
+ * only the first draw is moored. */
+static int lend_drawn(struct pool *pool, const struct addr *server, enum transport transport, struct loan **out)
 {
-	if (transport == TRANSPORT_UDP && can_moor(pool, port)) {
-		int ret = moor(pool, server, port, out);
-		if (ret != E_BUSY)
-			return ret;
-		counters_add(COUNT_LOANS_GROWN, 1);
+	struct loan *loan = NULL;
+	int ret = E_EXIST;
+	for (int i = 0; i < LIMIT_LEND_TRIES && ret == E_EXIST; i++) {
+		uint16_t port;
+		if (port_draw(&pool->draw, &port) != 0) {
+			pool->lack = LACK_PORTS;
+			ret = E_NOPORT;
+			break;
+		}
+		ret = E_BUSY;
+		if (i == 0 && transport == TRANSPORT_UDP && moorings_can(&pool->moorings, port))
+			ret = moor(pool, server, port, &loan);
+		if (ret == E_BUSY)
+			ret = bind_fresh(pool, server, transport, port, &loan);
+		if (ret == 0)
+			loan->port = port;
+		else if (ret == E_EXIST)
+			port_space_taken(pool->draw.space, port);
+		else
+			port_space_release(pool->draw.space, port);
 	}
-	return bind_fresh(pool, server, transport, port, out);
+	if (ret == 0)
+		*out = loan;
+	else if (loan != NULL)
+		loan_free(loan);
+	return ret == E_EXIST ? E_NOPORT : ret;
 }
 
-static void begin_loan(struct pool *pool, struct loan *loan, uint16_t port, const struct addr *server,
-	enum transport transport, const struct loan_tag *tag)
+/* --- ports that are held --- */
+
+static struct loan *loan_of_berth(struct pool *pool, const struct berth *berth, bool v6)
 {
-	loan->port = port;
+	if (!pool->conf.alone)
+		return loan_new(pool->conf.user_size);
+	struct loan **place = &pool->berth_loan[v6 * reserve_size(pool->conf.reserve) + berth->at];
+	if (*place == NULL)
+		*place = loan_new(pool->conf.user_size);
+	struct loan *loan = *place;
+	if (loan->serial != berth->serial)
+		loan->watched = false; /* another socket than last time */
+	loan->serial = berth->serial;
+	return loan;
+}
+
+static int lend_reserved(struct pool *pool, const struct addr *server, struct loan **out)
+{
+	struct berth *berth;
+	int ret = hand_take(&pool->hand, server, &berth);
+	if (ret != 0)
+		return ret;
+	struct loan *loan = loan_of_berth(pool, berth, addr_is_v6(server));
+	loan->berth = berth;
+	loan->fd = berth->fd;
+	loan->port = berth->port;
+	loan->kind = LOAN_RESERVED;
+	loan->keeps_watch = pool->conf.alone;
+	*out = loan;
+	return 0;
+}
+
+static void return_reserved(struct pool *pool, struct loan *loan, enum loan_outcome outcome)
+{
+	struct berth *berth = loan->berth;
+	loan->berth = NULL;
+	if (!pool->conf.alone) {
+		loan->fd = -1; /* the reserve's */
+		loan_free(loan);
+	}
+	hand_give(&pool->hand, berth, outcome == LOAN_REPLY);
+}
+
+static int lend_shared(struct pool *pool, const struct addr *server, struct loan **out)
+{
+	int fd, ret = single_take(pool->conf.single, server, &fd);
+	if (ret != 0)
+		return ret;
+	struct loan *loan = loan_new(pool->conf.user_size);
+	loan->fd = fd;
+	loan->port = single_port(pool->conf.single);
+	loan->kind = LOAN_SHARED_PORT;
+	*out = loan;
+	return 0;
+}
+
+/* --- loans --- */
+
+static int lend(struct pool *pool, const struct addr *server, enum transport transport, struct loan **out)
+{
+	int ret = E_NOPORT;
+	pool->lack = LACK_PORTS;
+	if (pool->conf.single != NULL && transport == TRANSPORT_UDP)
+		return lend_shared(pool, server, out);
+	if (pool->conf.reserve != NULL && transport == TRANSPORT_UDP)
+		ret = lend_reserved(pool, server, out);
+	return ret == E_NOPORT ? lend_drawn(pool, server, transport, out) : ret;
+}
+
+static void begin_loan(struct pool *pool, struct loan *loan, const struct addr *server, enum transport transport)
+{
+	static const enum counter kinds[] = {[LOAN_FRESH] = COUNT_LOANS_FRESH,
+		[LOAN_MOORED] = COUNT_LOANS_MOORED,
+		[LOAN_RESERVED] = COUNT_LOANS_RESERVED,
+		[LOAN_SHARED_PORT] = COUNT_LOANS_RESERVED};
 	loan->server = *server;
 	loan->transport = (uint8_t)transport;
-	loan->tag = *tag;
 	loan->begin_us = clock_mono_us();
 	loan->begin_wall_us = clock_wall_us();
 	link_append(&pool->lent, &loan->link);
 	pool->lent_count++;
 	counters_add(COUNT_LOANS, 1);
-	counters_add(loan->moored ? COUNT_LOANS_MOORED : COUNT_LOANS_FRESH, 1);
+	counters_add(kinds[loan->kind], 1);
+	bool is_drawn = loan->kind == LOAN_FRESH || loan->kind == LOAN_MOORED;
+	counters_add(COUNT_LOANS_GROWN, is_drawn && pool->lent_count > pool->conf.size);
 }
 
 int pool_lend(struct pool *pool, const struct addr *server, enum transport transport, const struct loan_tag *tag,
 	struct loan **out)
 {
-	int ret = E_NOPORT;
-	refresh_range(pool);
-	for (int i = 0; i < LIMIT_LEND_TRIES; i++) {
-		uint16_t port;
-		ret = port_draw(&pool->draw, &port);
-		if (ret != 0)
-			break;
-		ret = lend_port(pool, server, transport, port, out);
-		if (ret == 0) {
-			begin_loan(pool, *out, port, server, transport, tag);
-			return 0;
-		}
-		if (ret != E_EXIST) {
-			port_space_release(pool->draw.space, port);
-			break;
-		}
-		port_space_taken(pool->draw.space, port);
+	if (pool->lent_count >= pool->conf.max) {
+		lack_tell(LACK_MAX, pool->conf.space);
+		return E_BUSY;
 	}
-	if (ret == E_EXIST)
-		ret = E_NOPORT;
-	if (ret == E_UNREACH)
-		return ret; /* the port was not the problem */
-	counters_add(COUNT_LOANS_FAILED, 1);
-	if (ret == E_NOPORT)
-		log_warning(
-			"no port could be borrowed: %u of %u usable ports are lent; see `berth stats` for the causes",
-			port_space_lent(pool->draw.space), pool->draw.count);
+	int ret = lend(pool, server, transport, out);
+	if (ret == 0) {
+		(*out)->tag = *tag;
+		begin_loan(pool, *out, server, transport);
+	} else if (ret == E_NOPORT || ret == E_SYSTEM) {
+		counters_add(COUNT_LOANS_FAILED, 1);
+		lack_tell(pool->lack, pool->conf.space);
+	}
 	return ret;
 }
 
@@ -309,15 +262,23 @@ void pool_return(struct pool *pool, struct loan *loan, enum loan_outcome outcome
 	link_remove(&loan->link);
 	pool->lent_count--;
 	uint16_t port = loan->port;
-	if (loan->moored) {
-		moor_release(loan->fd);
-		loan->moored = false;
-		push_idle(pool, loan, family_of(&loan->server));
-	} else {
-		free_slot(loan);
+	struct addr server = loan->server;
+	switch ((enum loan_kind)loan->kind) {
+	case LOAN_MOORED: moorings_release(&pool->moorings, loan); break;
+	case LOAN_FRESH: loan_free(loan); break;
+	case LOAN_RESERVED: return_reserved(pool, loan, outcome); return;
+	case LOAN_SHARED_PORT:
+		loan_free(loan);
+		single_give(pool->conf.single, &server);
+		return;
 	}
 	/* Last: before, the kernel may still hold the port for us. */
 	port_space_release(pool->draw.space, port);
+}
+
+uint64_t pool_tend(struct pool *pool, uint64_t now_us)
+{
+	return pool->conf.reserve != NULL ? hand_tend(&pool->hand, now_us) : 0;
 }
 
 ssize_t loan_receive(const struct loan *loan, uint8_t *data, size_t room, enum datagram *kind)
@@ -333,20 +294,40 @@ ssize_t loan_receive(const struct loan *loan, uint8_t *data, size_t room, enum d
 	return got;
 }
 
+unsigned pool_max(const struct pool *pool)
+{
+	return pool->conf.max;
+}
+
+bool pool_shares_port(const struct pool *pool)
+{
+	return pool->conf.single != NULL;
+}
+
+bool pool_can_spare(const struct pool *pool)
+{
+	const struct pool_conf *conf = &pool->conf;
+	if (conf->single != NULL || pool->lent_count > conf->max / 2)
+		return false;
+	if (conf->reserve != NULL) /* what is held counts as lent in the space */
+		return pool->lent_count <= conf->size / 2;
+	return port_space_lent(conf->space) <= pool->draw.count / 2;
+}
+
 void pool_state(const struct pool *pool, struct pool_state *out)
 {
-	unsigned all = pool->idle_count + pool->lent_count;
 	*out = (struct pool_state){
 		.size = pool->conf.size,
-		.idle = pool->idle_count,
+		.max = pool->conf.max,
+		.idle = pool->moorings.idle_count,
 		.lent = pool->lent_count,
-		.grown = all > pool->conf.size ? all - pool->conf.size : 0,
+		.grown = pool->lent_count > pool->conf.size ? pool->lent_count - pool->conf.size : 0,
 	};
 }
 
 struct port_range pool_moorable(const struct pool *pool)
 {
-	return pool->moorable;
+	return pool->moorings.range;
 }
 
 bool pool_find_lent(const struct pool *pool, uint16_t port, struct ledger_entry *out)

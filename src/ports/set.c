@@ -9,14 +9,38 @@
 void port_set_fill(struct port_set *set, uint16_t first, uint16_t last)
 {
 	memset(set, 0, sizeof(*set));
-	for (unsigned port = first; port <= last; port++)
-		set->word[port / 64] |= UINT64_C(1) << port % 64;
+	port_set_add_range(set, (struct port_range){first, last});
+}
+
+/* The bits of word i that belong to ports first to last. */
+static uint64_t mask(unsigned i, unsigned first, unsigned last)
+{
+	unsigned low = first > i * 64 ? first - i * 64 : 0, high = last < i * 64 + 63 ? last - i * 64 : 63;
+	return UINT64_MAX << low & UINT64_MAX >> (63 - high);
+}
+
+void port_set_add_range(struct port_set *set, struct port_range range)
+{
+	for (unsigned i = range.first / 64; range.first <= range.last && i <= range.last / 64u; i++)
+		set->word[i] |= mask(i, range.first, range.last);
 }
 
 void port_set_remove(struct port_set *set, uint16_t first, uint16_t last)
 {
-	for (unsigned port = first; port <= last; port++)
-		set->word[port / 64] &= ~(UINT64_C(1) << port % 64);
+	for (unsigned i = first / 64; first <= last && i <= last / 64u; i++)
+		set->word[i] &= ~mask(i, first, last);
+}
+
+void port_set_join(struct port_set *set, const struct port_set *more)
+{
+	for (unsigned i = 0; i < PORT_SET_WORDS; i++)
+		set->word[i] |= more->word[i];
+}
+
+void port_set_subtract(struct port_set *set, const struct port_set *less)
+{
+	for (unsigned i = 0; i < PORT_SET_WORDS; i++)
+		set->word[i] &= ~less->word[i];
 }
 
 unsigned port_set_count(const struct port_set *set)

@@ -22,9 +22,18 @@ struct port_set {
 	uint64_t word[PORT_SET_WORDS];
 };
 
+/* Makes it this range and nothing else. */
 void port_set_fill(struct port_set *set, uint16_t first, uint16_t last);
+void port_set_add_range(struct port_set *set, struct port_range range);
 void port_set_remove(struct port_set *set, uint16_t first, uint16_t last);
+void port_set_join(struct port_set *set, const struct port_set *more);
+void port_set_subtract(struct port_set *set, const struct port_set *less);
 unsigned port_set_count(const struct port_set *set);
+
+static inline void port_set_add(struct port_set *set, uint16_t port)
+{
+	set->word[port / 64] |= UINT64_C(1) << port % 64;
+}
 
 static inline bool port_set_has(const struct port_set *set, uint16_t port)
 {

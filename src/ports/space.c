@@ -2,6 +2,7 @@
 #include "ports/space.h"
 
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/arena.h"
@@ -12,10 +13,12 @@
 #include "base/random.h"
 
 struct port_space {
-	pthread_mutex_t lock; /* of `usable`, which only changes of the configuration write */
-	struct port_set usable;
+	pthread_mutex_t lock; /* of who writes `usable` or reads all of it */
+	_Atomic uint64_t usable[PORT_SET_WORDS];
 	_Atomic uint64_t generation; /* of `usable`; 0 never stands */
 	_Atomic uint32_t lent_count;
+	_Atomic bool met_taken;
+	struct port_others others;                          /* under the lock */
 	_Alignas(64) _Atomic uint64_t lent[PORT_SET_WORDS]; /* written by whoever lends and returns */
 	_Atomic uint32_t taken_until_s[PORTS_ALL];          /* monotonic seconds; 0: not known to be taken */
 };
@@ -43,29 +46,28 @@ void port_space_free(struct port_space *space)
 void port_space_set_usable(struct port_space *space, const struct port_set *usable)
 {
 	pthread_mutex_lock(&space->lock);
-	space->usable = *usable;
+	for (unsigned i = 0; i < PORT_SET_WORDS; i++)
+		atomic_store_explicit(&space->usable[i], usable->word[i], memory_order_relaxed);
 	atomic_fetch_add(&space->generation, 1);
 	pthread_mutex_unlock(&space->lock);
-}
-
-unsigned port_space_usable(struct port_space *space, uint16_t first, uint16_t last)
-{
-	unsigned count = 0;
-	pthread_mutex_lock(&space->lock);
-	for (unsigned port = first; port <= last; port++)
-		count += port_set_has(&space->usable, (uint16_t)port);
-	pthread_mutex_unlock(&space->lock);
-	return count;
-}
-
-bool port_space_is_usable(struct port_space *space, uint16_t port)
-{
-	return port_space_usable(space, port, port) == 1;
 }
 
 static uint64_t bit_of(uint16_t port)
 {
 	return 1ull << port % 64;
+}
+
+bool port_space_is_usable(const struct port_space *space, uint16_t port)
+{
+	return atomic_load_explicit(&space->usable[port / 64], memory_order_relaxed) & bit_of(port);
+}
+
+unsigned port_space_usable(const struct port_space *space, uint16_t first, uint16_t last)
+{
+	unsigned count = 0;
+	for (unsigned port = first; port <= last; port++)
+		count += port_space_is_usable(space, (uint16_t)port);
+	return count;
 }
 
 bool port_space_is_lent(const struct port_space *space, uint16_t port)
@@ -94,7 +96,28 @@ void port_space_release(struct port_space *space, uint16_t port)
 void port_space_taken(struct port_space *space, uint16_t port)
 {
 	atomic_store_explicit(&space->taken_until_s[port], now_s() + LIMIT_PORT_TAKEN_S, memory_order_relaxed);
+	atomic_store_explicit(&space->met_taken, true, memory_order_relaxed);
 	port_space_release(space, port);
+}
+
+bool port_space_met_taken(struct port_space *space)
+{
+	return atomic_exchange(&space->met_taken, false);
+}
+
+void port_space_note_others(struct port_space *space, unsigned held, const char *top, unsigned top_held)
+{
+	pthread_mutex_lock(&space->lock);
+	space->others = (struct port_others){.held = held, .top_held = top_held};
+	snprintf(space->others.top, sizeof(space->others.top), "%s", top);
+	pthread_mutex_unlock(&space->lock);
+}
+
+void port_space_others(struct port_space *space, struct port_others *out)
+{
+	pthread_mutex_lock(&space->lock);
+	*out = space->others;
+	pthread_mutex_unlock(&space->lock);
 }
 
 /* Marks the port lent unless it is lent or taken; two threads never both succeed. */
@@ -120,7 +143,7 @@ static void refresh(struct port_draw *draw)
 	draw->generation = atomic_load(&space->generation);
 	draw->count = 0;
 	for (unsigned port = 1; port < PORTS_ALL; port++)
-		if (port_set_has(&space->usable, (uint16_t)port))
+		if (port_space_is_usable(space, (uint16_t)port))
 			draw->port[draw->count++] = (uint16_t)port;
 	pthread_mutex_unlock(&space->lock);
 }

@@ -28,13 +28,19 @@ struct port_draw {
 	uint16_t *port; /* [PORTS_ALL] */
 };
 
+/* What other programs hold, as it was when somebody looked last. */
+struct port_others {
+	unsigned held, top_held; /* UDP ports of this machine; of them, those of one user: */
+	char top[40];
+};
+
 struct port_space *port_space_new(void);
 void port_space_free(struct port_space *space);
 /* Lent ports finish their loans; new draws obey. */
 void port_space_set_usable(struct port_space *space, const struct port_set *usable);
-bool port_space_is_usable(struct port_space *space, uint16_t port);
+bool port_space_is_usable(const struct port_space *space, uint16_t port);
 /* How many ports of first..last are usable. */
-unsigned port_space_usable(struct port_space *space, uint16_t first, uint16_t last);
+unsigned port_space_usable(const struct port_space *space, uint16_t first, uint16_t last);
 bool port_space_is_lent(const struct port_space *space, uint16_t port);
 bool port_space_is_taken(const struct port_space *space, uint16_t port);
 unsigned port_space_lent(const struct port_space *space);
@@ -45,3 +51,7 @@ void port_draw_deinit(struct port_draw *draw);
 void port_space_release(struct port_space *space, uint16_t port);
 /* The port turned out to be another program's: not lent, and not drawn again for LIMIT_PORT_TAKEN_S. */
 void port_space_taken(struct port_space *space, uint16_t port);
+/* Whether that happened since the last call: somebody should look who holds what. */
+bool port_space_met_taken(struct port_space *space);
+void port_space_note_others(struct port_space *space, unsigned held, const char *top, unsigned top_held);
+void port_space_others(struct port_space *space, struct port_others *out);

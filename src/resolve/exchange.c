@@ -11,25 +11,19 @@
 #include "base/error.h"
 #include "base/limits.h"
 #include "base/log.h"
+#include "cache/facts.h"
 #include "net/fiber.h"
 #include "net/tcp.h"
+#include "resolve/lending.h"
 #include "resolve/match.h"
 
 enum { RECEIVE_MAX = 4096 };
-
-/* Lies in a loan's user bytes for as long as the slot lives: its descriptor stays in epoll between loans. */
-struct mooring {
-	struct watch watch;
-	struct fiber *fiber; /* NULL while idle */
-};
-
-_Static_assert(sizeof(struct mooring) <= RESOLVER_LOAN_USER, "a mooring must fit the user bytes of a loan");
 
 /* One try: what was sent and what came back. */
 struct attempt {
 	struct request *rq;
 	const struct exchange *ex;
-	struct loan *loan;
+	struct borrowed borrowed;
 	struct match match;
 	uint16_t port; /* for the story, told afterwards */
 	uint64_t sent_us;
@@ -39,74 +33,16 @@ struct attempt {
 	struct message *reply;
 };
 
-/* --- the tag of a loan: type, then the name --- */
-
-static struct loan_tag make_tag(const struct question *q)
-{
-	struct loan_tag tag = {0};
-	size_t len = name_len(q->name);
-	knot_wire_write_u16(tag.bytes, q->type);
-	/* A name that is too long is kept from its end: whole labels, so that it still is a name. */
-	const uint8_t *name = q->name;
-	while (len > LOAN_TAG - 2) {
-		len -= 1u + name[0];
-		name += 1 + name[0];
-	}
-	memcpy(tag.bytes + 2, name, len);
-	tag.len = (uint8_t)(2 + len);
-	return tag;
-}
-
-const char *loan_tag_text(const struct loan_tag *tag, char *out, size_t size)
-{
-	if (tag->len < 3) {
-		snprintf(out, size, "?");
-		return out;
-	}
-	struct question q = {.name = tag->bytes + 2, .type = knot_wire_read_u16(tag->bytes)};
-	return question_text(&q, out, size);
-}
-
 /* --- UDP --- */
-
-static void on_datagram(struct watch *watch, uint32_t events)
-{
-	(void)events;
-	struct mooring *mooring = container_of(watch, struct mooring, watch);
-	if (mooring->fiber != NULL) {
-		fiber_wake(mooring->fiber, 0);
-		return;
-	}
-	char byte; /* nobody waits: whatever it is, it must not wake us again */
-	(void)!recv(watch->fd, &byte, sizeof(byte), MSG_DONTWAIT | MSG_TRUNC);
-}
-
-static int watch_loan(struct attempt *at)
-{
-	struct mooring *mooring = (struct mooring *)(void *)at->loan->user;
-	mooring->fiber = fiber_self();
-	if (at->loan->watched)
-		return 0;
-	mooring->watch = (struct watch){.fd = at->loan->fd, .on_ready = on_datagram};
-	int ret = loop_watch(at->rq->resolver->conf.loop, &mooring->watch, EPOLLIN);
-	at->loan->watched = ret == 0;
-	return ret;
-}
-
-static void end_loan(struct attempt *at, enum loan_outcome outcome)
-{
-	struct mooring *mooring = (struct mooring *)(void *)at->loan->user;
-	mooring->fiber = NULL;
-	pool_return(at->rq->resolver->conf.pool, at->loan, outcome);
-	at->loan = NULL;
-}
 
 static int send_question(struct attempt *at)
 {
 	uint8_t wire[MESSAGE_QUERY_MAX];
 	size_t len = match_write(&at->match, wire);
 	at->sent_us = clock_mono_us();
-	if (send(at->loan->fd, wire, len, MSG_NOSIGNAL) != (ssize_t)len)
+	int fd = at->borrowed.loan->fd;
+	/* The first may only fetch an error that an ICMP message left there. */
+	if (send(fd, wire, len, MSG_NOSIGNAL) != (ssize_t)len && send(fd, wire, len, MSG_NOSIGNAL) != (ssize_t)len)
 		return error_of_errno(errno);
 	counters_add(COUNT_UPSTREAM_UDP, 1);
 	return 0;
@@ -117,9 +53,11 @@ static int receive(struct attempt *at)
 {
 	static _Thread_local uint8_t buffer[RECEIVE_MAX];
 	enum datagram kind;
-	ssize_t got = loan_receive(at->loan, buffer, sizeof(buffer), &kind);
+	ssize_t got = loan_receive(at->borrowed.loan, buffer, sizeof(buffer), &kind);
 	if (got < 0)
 		return errno == EAGAIN || errno == EINTR ? E_NOENT : error_of_errno(errno);
+	if (kind == DATAGRAM_FOREIGN && at->borrowed.loan->kind != LOAN_MOORED)
+		return E_NOENT; /* it came before the socket was connected: not on this exchange */
 	if (kind != DATAGRAM_WHOLE || (size_t)got > sizeof(buffer)) {
 		counters_add(COUNT_UPSTREAM_FRAGMENTED, kind == DATAGRAM_FRAGMENTED);
 		return E_MISMATCH;
@@ -138,15 +76,34 @@ static uint64_t within_budget(const struct attempt *at, uint64_t until_us)
 	return until_us < at->rq->budget.deadline_us ? until_us : at->rq->budget.deadline_us;
 }
 
+/* An ICMP error is a hint, never a verdict: whoever guesses the port can forge one (RFC 5927). The true reply is
+ * waited for a little longer, then somebody else is asked. */
+static uint64_t hinted_until_us(const struct attempt *at)
+{
+	uint64_t wait_us = 2ull * at->ex->facts->srtt_us;
+	if (wait_us == 0 || wait_us > LIMIT_HINT_MS * 1000ull)
+		wait_us = LIMIT_HINT_MS * 1000ull;
+	return clock_mono_us() + wait_us;
+}
+
 static int receive_await(struct attempt *at)
 {
 	uint64_t until_us = within_budget(at, at->sent_us + at->ex->timeout_us);
+	bool hinted = false;
 	for (;;) {
 		int ret = fiber_wait_await(until_us);
+		if (ret == E_TIMEOUT && hinted)
+			return E_REFUSED;
 		if (ret == 0)
 			ret = receive(at);
-		if (ret != E_NOENT)
+		if (ret == 0 || ret == E_MISMATCH || ret == E_MALFORMED || ret == E_TIMEOUT || ret == E_CANCELED)
 			return ret;
+		if (ret == E_NOENT || hinted)
+			continue;
+		hinted = true;
+		counters_add(COUNT_UPSTREAM_ICMP, 1);
+		if (hinted_until_us(at) < until_us)
+			until_us = hinted_until_us(at);
 	}
 }
 
@@ -161,26 +118,26 @@ static enum loan_outcome loan_outcome_of(int ret)
 	}
 }
 
-static int lend(struct attempt *at, enum transport transport)
+static int borrow_await(struct attempt *at, enum transport transport)
 {
-	struct loan_tag tag = make_tag(at->ex->question);
-	int ret = pool_lend(at->rq->resolver->conf.pool, at->ex->server, transport, &tag, &at->loan);
+	int ret = lending_borrow_await(at->rq, at->ex, transport, &at->borrowed);
 	if (ret == 0)
-		at->port = at->loan->port;
+		at->port = at->borrowed.loan->port;
 	return ret;
 }
 
 static int try_udp_await(struct attempt *at)
 {
-	int ret = lend(at, TRANSPORT_UDP);
+	int ret = borrow_await(at, TRANSPORT_UDP);
 	if (ret != 0)
 		return ret;
-	ret = watch_loan(at);
-	if (ret == 0)
-		ret = send_question(at);
+	ret = send_question(at);
 	if (ret == 0)
 		ret = receive_await(at);
-	end_loan(at, loan_outcome_of(ret));
+	if (ret == E_TIMEOUT)
+		lending_linger(at->rq->resolver, &at->borrowed, &at->match, at->sent_us);
+	else
+		lending_return(at->rq->resolver, &at->borrowed, loan_outcome_of(ret));
 	/* Silence counts once, by who sent, and only when the whole time was waited for. */
 	if (ret == E_TIMEOUT && clock_mono_us() - at->sent_us >= at->ex->timeout_us)
 		facts_note_silence(at->rq->resolver->conf.facts, at->ex->server);
@@ -191,7 +148,7 @@ static int try_udp_await(struct attempt *at)
 
 static int talk_tcp_await(struct attempt *at, uint64_t deadline_us)
 {
-	int fd = at->loan->fd;
+	int fd = at->borrowed.loan->fd;
 	uint8_t wire[MESSAGE_QUERY_MAX];
 	size_t len = match_write(&at->match, wire);
 	int ret = tcp_connect_await(fd, at->ex->server, deadline_us);
@@ -212,12 +169,12 @@ static int talk_tcp_await(struct attempt *at, uint64_t deadline_us)
 static int try_tcp_await(struct attempt *at)
 {
 	uint64_t deadline_us = within_budget(at, request_now_us(at->rq) + LIMIT_TCP_MS * 1000ull);
-	int ret = lend(at, TRANSPORT_TCP);
+	int ret = borrow_await(at, TRANSPORT_TCP);
 	if (ret != 0)
 		return ret;
 	ret = talk_tcp_await(at, deadline_us);
 	at->rtt_us = 0;
-	end_loan(at, loan_outcome_of(ret));
+	lending_return(at->rq->resolver, &at->borrowed, loan_outcome_of(ret));
 	return ret;
 }
 
@@ -267,7 +224,9 @@ static void count(int ret)
 	case E_TIMEOUT: counters_add(COUNT_UPSTREAM_TIMEOUTS, 1); break;
 	case E_MISMATCH: counters_add(COUNT_UPSTREAM_MISMATCHED, 1); break;
 	case E_MALFORMED: counters_add(COUNT_UPSTREAM_MALFORMED, 1); break;
-	case E_CANCELED: break;
+	case E_CANCELED:
+	case E_CROWDED:
+	case E_NOPORT: break;
 	default: counters_add(COUNT_UPSTREAM_ERRORS, 1); break;
 	}
 }
@@ -281,8 +240,8 @@ static int try_await(struct attempt *at, enum transport transport)
 	match_begin(&at->match, at->rq, at->ex->question, at->ex->server, at->ex->facts, at->ex->edns);
 	at->sent_us = clock_mono_us();
 	ret = transport == TRANSPORT_UDP ? try_udp_await(at) : try_tcp_await(at);
-	if (ret == E_UNREACH && transport == TRANSPORT_UDP)
-		at->rq->budget.left[BUDGET_QUESTION]++; /* nothing left the machine */
+	if ((ret == E_UNREACH && transport == TRANSPORT_UDP) || ret == E_CROWDED)
+		request_give_back(at->rq, BUDGET_QUESTION); /* nothing left the machine */
 	count(ret);
 	tell_end(at, asked, transport, ret);
 	return ret;

@@ -15,12 +15,14 @@
 struct exchange {
 	const struct addr *server;
 	const struct question *question;
+	const uint8_t *zone;       /* whose server it is */
 	const struct facts *facts; /* what is known of the server */
 	bool edns;
 	uint32_t timeout_us; /* of the try over UDP */
 };
 
 /* 0; E_TIMEOUT (silence), E_REFUSED/E_UNREACH/E_CLOSED/E_SYSTEM (it cannot be reached), E_MALFORMED (it answers, but
- * not DNS), E_MISMATCH (forged replies, and TCP did not help: the server is not to blame), E_NOPORT, E_BUDGET, E_CANCELED. *rtt_us is 0 when the reply was another request's or came over TCP. */
+ * not DNS), E_MISMATCH (forged replies, and TCP did not help: the server is not to blame), E_CROWDED (too many are at
+ * this server already: nothing was sent), E_NOPORT, E_BUDGET, E_CANCELED. *rtt_us is 0 when the reply was another request's or came over TCP. */
 int exchange_await(struct request *rq, const struct exchange *ex, struct message *reply, uint32_t *rtt_us)
 	__attribute__((warn_unused_result));

@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "base/counters.h"
 #include "base/error.h"
 #include "base/limits.h"
 #include "base/random.h"
@@ -12,7 +13,7 @@
 static const uint8_t *mix(struct request *rq, const uint8_t *name)
 {
 	uint8_t *raw = arena_alloc(&rq->arena, name_len(name));
-	name_mix_case(raw, name);
+	counters_add(COUNT_UPSTREAM_LETTERS, name_mix_case(raw, name));
 	return raw;
 }
 
@@ -31,6 +32,7 @@ void match_begin(struct match *match, struct request *rq, const struct question 
 		.cookie_owed = edns && facts->cookie.server_len > 0,
 	};
 	/* A client cookie of its own for each server, so that it cannot be used to recognise us elsewhere. */
+	counters_add(COUNT_UPSTREAM_COOKIES, match->cookie_owed);
 	if (facts->cookie.server_len == 0)
 		random_bytes(match->cookie.client, sizeof(match->cookie.client));
 }
@@ -98,13 +100,11 @@ static void restore_case(const struct match *match, uint8_t *wire)
 }
 
 /* RFC 7873 5.3: a reply must bring our own cookie back. Over TCP it proves nothing more. */
-static bool cookie_fits(const struct match *match, enum transport transport, const struct message *reply)
+static bool cookie_fits(const struct message *reply, const struct cookie *ours, bool edns, bool owed)
 {
-	if (transport == TRANSPORT_TCP)
-		return true;
 	if (!reply->has_cookie)
-		return !match->cookie_owed;
-	return match->edns && memcmp(reply->cookie.client, match->cookie.client, COOKIE_CLIENT) == 0;
+		return !owed;
+	return edns && memcmp(reply->cookie.client, ours->client, COOKIE_CLIENT) == 0;
 }
 
 static void learn_cookie(const struct match *match, const struct message *reply)
@@ -133,8 +133,36 @@ int match_accept(const struct match *match, enum transport transport, uint8_t *w
 		return transport == TRANSPORT_UDP ? 0 : E_MALFORMED;
 	if (message_read(reply, &match->rq->arena, wire, len) != 0)
 		return E_MALFORMED;
-	if (!cookie_fits(match, transport, reply))
+	if (transport == TRANSPORT_UDP && !cookie_fits(reply, &match->cookie, match->edns, match->cookie_owed))
 		return E_MISMATCH;
 	learn_cookie(match, reply);
 	return 0;
+}
+
+/* --- kept for later --- */
+
+void match_keep(struct match_copy *copy, const struct match *match)
+{
+	*copy = (struct match_copy){.cookie = match->cookie,
+		.id = match->id,
+		.type = match->question->type,
+		.rclass = match->question->rclass,
+		.edns = match->edns,
+		.cookie_owed = match->cookie_owed};
+	memcpy(copy->raw_name, match->raw_name, name_len(match->raw_name));
+}
+
+bool match_fits_copy(const struct match_copy *copy, const uint8_t *wire, size_t len)
+{
+	if (message_match(wire, len, copy->id, copy->raw_name, copy->type, copy->rclass) != MATCH_YES)
+		return false;
+	if (message_is_truncated(wire))
+		return !copy->cookie_owed;
+	struct arena arena;
+	struct message reply;
+	arena_init(&arena);
+	bool fits = message_read(&reply, &arena, wire, len) == 0 &&
+		    cookie_fits(&reply, &copy->cookie, copy->edns, copy->cookie_owed);
+	arena_deinit(&arena);
+	return fits;
 }

@@ -35,3 +35,14 @@ int match_accept(const struct match *match, enum transport transport, uint8_t *w
 /* Reads a reply that somebody else's match has accepted. 0, or E_MALFORMED, E_SPACE. */
 int match_read_again(struct arena *arena, const uint8_t *wire, size_t len, struct message *reply)
 	__attribute__((warn_unused_result));
+
+/* What a reply must match, kept beyond the request. */
+struct match_copy {
+	uint8_t raw_name[NAME_MAX_LEN];
+	struct cookie cookie;
+	uint16_t id, type, rclass;
+	bool edns, cookie_owed;
+};
+void match_keep(struct match_copy *copy, const struct match *match);
+/* Whether the datagram is the reply. Nothing is learnt, and no error without question counts. */
+bool match_fits_copy(const struct match_copy *copy, const uint8_t *wire, size_t len);

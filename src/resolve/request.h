@@ -7,6 +7,7 @@
 #include "resolve/budget.h"
 #include "resolve/failures.h"
 #include "resolve/inflight.h"
+#include "resolve/lending.h"
 #include "resolve/resolver.h"
 #include "resolve/story.h"
 
@@ -14,6 +15,7 @@ struct resolver {
 	struct resolver_conf conf;
 	struct hints hints;
 	struct resolve_options options;
+	struct lending lending;
 	struct failures failures; /* lookups that failed a moment ago */
 	struct link jobs;
 	size_t job_count;
@@ -49,3 +51,5 @@ static inline uint64_t request_now_us(const struct request *rq)
 
 /* Spends from the request's budget, its memory and the worker's included. */
 int request_take(struct request *rq, enum budget_line line) __attribute__((warn_unused_result));
+/* What was taken has not been used. */
+void request_give_back(struct request *rq, enum budget_line line);

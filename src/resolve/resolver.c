@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/limits.h"
 #include "net/fiber.h"
+#include "resolve/lending.h"
 #include "resolve/lookup.h"
 
 enum { JOB_BUCKETS = 4096 };
@@ -35,6 +36,7 @@ struct resolver *resolver_new(const struct resolver_conf *conf)
 	resolver->conf = *conf;
 	link_init(&resolver->jobs);
 	resolver->bucket = xzalloc(JOB_BUCKETS, sizeof(*resolver->bucket));
+	lending_init(resolver);
 	return resolver;
 }
 
@@ -62,6 +64,13 @@ int request_take(struct request *rq, enum budget_line line)
 			return ret;
 	}
 	return budget_take(&rq->budget, line, request_now_us(rq));
+}
+
+void request_give_back(struct request *rq, enum budget_line line)
+{
+	rq->budget.left[line]++;
+	if (line == BUDGET_QUESTION && rq->depth > 0)
+		rq->budget.left[BUDGET_SERVER_QUESTION]++;
 }
 
 size_t resolver_running(const struct resolver *resolver)
@@ -301,6 +310,7 @@ void resolver_free(struct resolver *resolver)
 		deliver(job, &answer, E_CANCELED);
 		free_job(job);
 	}
+	lending_deinit(resolver);
 	free(resolver->bucket);
 	free(resolver);
 }

@@ -135,12 +135,13 @@ static void note_no_route(struct request *rq, const struct addr *addr)
 	rq->resolver->no_route_until_us[v6] = request_now_us(rq) + LIMIT_NO_ROUTE_MS * 1000ull;
 }
 
-/* Silence may end, and a forged datagram says nothing of the server; all else that failed will fail again. */
+/* Silence may end, a forged datagram or ICMP message says nothing of the server, a crowd goes away; all else that failed
+ * will fail again. */
 static void note_failure(struct request *rq, struct cut_address *address, int ret)
 {
 	if (ret == E_UNREACH)
 		note_no_route(rq, &address->addr);
-	address->dropped = ret != E_TIMEOUT && ret != E_MISMATCH;
+	address->dropped = ret != E_TIMEOUT && ret != E_MISMATCH && ret != E_REFUSED && ret != E_CROWDED;
 }
 
 static bool is_final(int ret)
@@ -163,6 +164,7 @@ static int ask_address_await(struct request *rq, const struct cut *cut, struct c
 	facts_get(rq->resolver->conf.facts, &address->addr, &facts);
 	struct exchange ex = {.server = &address->addr,
 		.question = q,
+		.zone = cut->zone,
 		.facts = &facts,
 		.edns = request_now_us(rq) >= facts.no_edns_until_us && !address->no_edns,
 		.timeout_us = timeout_us(&facts, address->tries)};

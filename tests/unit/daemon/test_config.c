@@ -34,7 +34,8 @@ static void assert_default(const struct config *c)
 	assert_int_equal(c->ports.range.first, 49152);
 	assert_int_equal(c->ports.range.last, 65535);
 	assert_int_equal(c->ports.pool, 2500);
-	assert_int_equal(c->ports.exclude_count, 0);
+	assert_int_equal(port_set_count(c->ports.exclude), 0);
+	assert_int_equal(port_set_count(c->ports.include), 0);
 	assert_null(c->resolver.root_hints);
 	assert_null(c->resolver.trust_anchors);
 	assert_true(c->resolver.minimise && c->resolver.ipv4 && c->resolver.ipv6);
@@ -100,7 +101,9 @@ static void test_every_key(void **state)
 	struct config *c = read_ok("listen: [127.0.0.1@5310, \"::1@5310\", 192.0.2.1]\n"
 				   "workers: 2\n"
 				   "user: berth\n"
-				   "ports: {range: 50000-65535, pool: 100, exclude: [51820, 60100-60199]}\n"
+				   "ports: {range: 50000-65535, lend: reserved, pool: 100, max: 300, uses: 7, age: 0, "
+				   "exclude: [51820, 60100-60199,\n"
+				   "  \"mdns, 60000, 60150-60200\", Domain], include: [64738, \"https,51413\"]}\n"
 				   "resolver: {root-hints: /dev/null, trust-anchors: none, minimise: no, ipv4: true,\n"
 				   "  ipv6: off, query-loopback: on}\n"
 				   "cache: {memory: 1G, ttl-min: 5, ttl-max: 604800}\n"
@@ -115,9 +118,17 @@ static void test_every_key(void **state)
 	assert_string_equal(c->user, "berth");
 	assert_int_equal(c->ports.range.first, 50000);
 	assert_int_equal(c->ports.pool, 100);
-	assert_int_equal(c->ports.exclude_count, 2);
-	assert_int_equal(c->ports.exclude[0].first, 51820);
-	assert_int_equal(c->ports.exclude[1].last, 60199);
+	assert_true(c->ports.reserved);
+	assert_int_equal(c->ports.max, 300);
+	assert_int_equal(c->ports.uses, 7);
+	assert_int_equal(c->ports.age_s, 0);
+	static const uint16_t out[] = {51820, 60100, 60199, 60200, 5353, 60000, 53}, in[] = {64738, 443, 51413};
+	for (size_t i = 0; i < sizeof(out) / sizeof(out[0]); i++)
+		assert_true(port_set_has(c->ports.exclude, out[i]));
+	assert_int_equal(port_set_count(c->ports.exclude), 105);
+	for (size_t i = 0; i < sizeof(in) / sizeof(in[0]); i++)
+		assert_true(port_set_has(c->ports.include, in[i]));
+	assert_int_equal(port_set_count(c->ports.include), 3);
 	assert_string_equal(c->resolver.root_hints, "/dev/null");
 	assert_string_equal(c->resolver.trust_anchors, "none");
 	assert_false(c->resolver.minimise || c->resolver.ipv6);
@@ -155,7 +166,7 @@ static void test_lists(void **state)
 				   "listen:\n- 127.0.0.1\n- 127.0.0.1@54\n");
 	assert_int_equal(c->allow_count, 0);
 	assert_false(allows(c, "127.0.0.1"));
-	assert_int_equal(c->ports.exclude_count, 0);
+	assert_int_equal(port_set_count(c->ports.exclude), 0);
 	assert_int_equal(c->ports.range.first, c->ports.range.last);
 	assert_int_equal(c->workers, 256);
 	assert_int_equal(c->listen_count, 2);
@@ -250,11 +261,11 @@ static const struct wrong wrongs[] = {
 		"when it has a colon"},
 	{"listen:\n- ::1\n-\n", "b.yaml:3: listen: has an empty entry; write a value, or take the entry away"},
 	{"ports: 3\n",
-		"b.yaml:1: ports: not a section; write KEY: VALUE lines indented below it, with keys of range, pool, "
-		"exclude"},
+		"b.yaml:1: ports: not a section; write KEY: VALUE lines indented below it, with keys of lend, range, "
+		"pool, max, uses, age, exclude, include"},
 	{"ports: [pool]\n",
-		"b.yaml:1: ports: not a section; write KEY: VALUE lines indented below it, with keys of range, "
-		"pool, exclude"},
+		"b.yaml:1: ports: not a section; write KEY: VALUE lines indented below it, with keys of lend, range, "
+		"pool, max, uses, age, exclude, include"},
 	{"log: {level: loud}\n",
 		"b.yaml:1: log.level: \"loud\" is not one of the words for it; write one of error, warning, "
 		"notice, info, debug"},
@@ -301,9 +312,29 @@ static const struct wrong wrongs[] = {
 	{"ports: {pool: 0}\n", "b.yaml:1: ports.pool: \"0\" is not a number of sockets for the pool; write 1 to 60000"},
 	{"ports: {pool: 60001}\n",
 		"b.yaml:1: ports.pool: \"60001\" is not a number of sockets for the pool; write 1 to 60000"},
+	{"ports: {lend: reserved, pool: 10001}\n",
+		"b.yaml:1: ports.pool: \"10001\" is not a number of sockets for the pool; write 0 to 10000"},
+	{"ports: {lend: rent}\n",
+		"b.yaml:1: ports.lend: \"rent\" is not one of the words for it; write one of fresh, reserved"},
+	{"ports: {max: 2499}\n",
+		"b.yaml:1: ports.max: \"2499\" is not a number of loans; write 2500, which ports.pool is, to 1000000"},
+	{"ports: {uses: -1}\n", "b.yaml:1: ports.uses: \"-1\" is not a number of exchanges; write 1 to 1000000000, or "
+				"0 for any number"},
+	{"ports: {age: 1h}\n",
+		"b.yaml:1: ports.age: \"1h\" is not a number of seconds; write 1 to 31536000, or 0 for any number"},
 	{"ports:\n  exclude:\n  - 5\n  - 5 6\n",
-		"b.yaml:4: ports.exclude: \"5 6\" is not a port or a range of ports; write "
-		"for example 51820 or 60100-60199"},
+		"b.yaml:4: ports.exclude: \"5 6\" is more than one word; put a comma between them"},
+	{"ports:\n  include: [\"5, 6\",\n   \"7, 70000\"]\n",
+		"b.yaml:3: ports.include: \"70000\" is not a port or a range of ports; write for example 51820 or "
+		"60100-60199"},
+	{"ports: {exclude: [5-9, mdsn]}\n",
+		"b.yaml:1: ports.exclude: \"mdsn\" is no registered service; did you mean mdns?"},
+	{"ports: {exclude: [\"5,\"]}\n",
+		"b.yaml:1: ports.exclude: \"\" is no port; take a comma away, or write for example 51820 or "
+		"60100-60199"},
+	{"ports: {include: mdns}\n",
+		"b.yaml:1: ports.include: not a list; write include: [ONE, TWO], or each entry on a line of its own "
+		"after \"- \""},
 	{"ports:\n  range: 5-9\n  exclude: [1-7, 8, 9]\n",
 		"b.yaml:3: ports.exclude: leaves no port of the range 5-9; exclude fewer ports, or widen ports.range"},
 	{"resolver: {ipv4: false, ipv6: false}\n",

@@ -47,8 +47,13 @@ static void begin_with(unsigned size, uint16_t first, uint16_t last)
 	ledger = ledger_new(64);
 	port_set_fill(&set, first, last);
 	port_space_set_usable(space, &set);
-	struct pool_conf conf = {
-		.space = space, .ledger = ledger, .size = size, .ipv4 = true, .ipv6 = true, .user_size = 64};
+	struct pool_conf conf = {.space = space,
+		.ledger = ledger,
+		.size = size,
+		.max = 60000,
+		.ipv4 = true,
+		.ipv6 = true,
+		.user_size = 64};
 	pool = pool_new(&conf);
 	memset(&counters, 0, sizeof(counters));
 	counters_attach(&counters);
@@ -119,7 +124,7 @@ static void test_exactly_the_port(void **state)
 		uint16_t port = loan->port;
 		assert_int_equal(port_of(loan->fd), port);
 		assert_true(port >= 50000 && port_space_is_lent(space, port));
-		assert_int_equal(loan->moored, !tcp && can_moor && port <= 60999);
+		assert_int_equal((loan->kind == LOAN_MOORED), !tcp && can_moor && port <= 60999);
 		if (!tcp) {
 			struct addr from;
 			socklen_t len = sizeof(from);
@@ -150,7 +155,7 @@ static void test_idle_hold_nothing(void **state)
 	begin_with(8, 50000, 50999);
 	for (int i = 0; i < 8; i++) {
 		loans[i] = lend(&address4, TRANSPORT_UDP);
-		assert_true(loans[i]->moored);
+		assert_true(loans[i]->kind == LOAN_MOORED);
 		ports[i] = loans[i]->port;
 		fds[i] = loans[i]->fd;
 		assert_int_equal(listed("/proc/self/net/udp", ports[i]), 1);
@@ -227,7 +232,7 @@ static void test_outside_the_range(void **state)
 	begin_with(2, 65000, 65100);
 	struct loan *loan = lend(&address4, TRANSPORT_UDP);
 	uint16_t port = loan->port;
-	assert_false(loan->moored);
+	assert_false((loan->kind == LOAN_MOORED));
 	assert_int_equal(port_of(loan->fd), port);
 	assert_int_equal(counted(COUNT_LOANS_FRESH), 1);
 	pool_return(pool, loan, LOAN_REPLY);

@@ -28,6 +28,35 @@ static void test_fill_and_remove(void **state)
 	assert_int_equal(port_set_count(&set), PORTS_ALL);
 }
 
+/* Ranges begin and end anywhere in a word, and at the ends of the space. */
+static void test_ranges(void **state)
+{
+	static const uint16_t ends[] = {0, 1, 62, 63, 64, 65, 127, 128, 129, 1000, 65471, 65472, 65534, 65535};
+	const size_t count = sizeof(ends) / sizeof(ends[0]);
+	static struct port_set set, rest;
+	(void)state;
+	for (size_t i = 0; i < count; i++)
+		for (size_t j = i; j < count; j++) {
+			unsigned wanted = ends[j] - ends[i] + 1u;
+			port_set_fill(&set, ends[i], ends[j]);
+			assert_int_equal(port_set_count(&set), wanted);
+			assert_true(port_set_has(&set, ends[i]) && port_set_has(&set, ends[j]));
+			port_set_fill(&rest, 0, 65535);
+			port_set_remove(&rest, ends[i], ends[j]);
+			assert_int_equal(port_set_count(&rest), PORTS_ALL - wanted);
+			assert_false(port_set_has(&rest, ends[i]) || port_set_has(&rest, ends[j]));
+			port_set_join(&rest, &set);
+			assert_int_equal(port_set_count(&rest), PORTS_ALL);
+			port_set_subtract(&rest, &set);
+			assert_int_equal(port_set_count(&rest), PORTS_ALL - wanted);
+		}
+	port_set_fill(&set, 9, 8); /* nothing */
+	assert_int_equal(port_set_count(&set), 0);
+	port_set_add(&set, 65535);
+	port_set_add(&set, 65535);
+	assert_int_equal(port_set_count(&set), 1);
+}
+
 static void test_range_parse(void **state)
 {
 	static const struct {
@@ -96,6 +125,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_fill_and_remove),
+		cmocka_unit_test(test_ranges),
 		cmocka_unit_test(test_range_parse),
 		cmocka_unit_test(test_remove_list),
 	};

@@ -1,0 +1,25 @@
+/* Why no port could be lent, counted by cause and told the operator once, not for every question. For ports/ only.
+ *
+ *	lack_note(LACK_FILES, space);
+ *
+ * Thread: any. */
+#pragma once
+
+#include "ports/space.h"
+
+enum lack {
+	LACK_MAX,    /* ports.max loans are out */
+	LACK_PORTS,  /* every usable port is lent or taken */
+	LACK_TAKEN,  /* EADDRINUSE, again and again */
+	LACK_DENIED, /* EACCES: SELinux or the like */
+	LACK_FILES,  /* EMFILE, ENFILE */
+	LACK_MEMORY, /* ENOBUFS, ENOMEM */
+	LACKS,
+};
+
+/* LACKS when the errno of a socket call says nothing of ports. */
+enum lack lack_of_errno(int number);
+/* Counts one port that could not be had for that cause; nothing is said. */
+void lack_count(enum lack lack);
+/* A loan failed for that cause: said once a minute. */
+void lack_tell(enum lack lack, struct port_space *space);

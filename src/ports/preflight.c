@@ -1,0 +1,176 @@
+/* Decides what an operator should know of the pool's worth and limits, and what is worth a warning. */
+#include "ports/preflight.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/limits.h"
+#include "ports/kernel.h"
+
+enum { TEXT = 400, FILES_BESIDE = 600, CONNTRACK_SPARE = 20000 };
+
+struct report {
+	void (*say)(enum preflight_level, const char *, void *);
+	void *arg;
+};
+
+static void tell(const struct report *report, enum preflight_level level, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+static void tell(const struct report *report, enum preflight_level level, const char *format, ...)
+{
+	char text[TEXT];
+	va_list args;
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	report->say(level, text, report->arg);
+}
+
+double port_bits(unsigned count)
+{
+	return count > 0 ? log2(count) : 0;
+}
+
+/* --- the set --- */
+
+static void tell_set(const struct preflight *flight, const struct report *report)
+{
+	static const char *const words[PORT_WHYS] = {[PORT_EXCLUDED] = "excluded",
+		[PORT_RESERVED] = "in ip_local_reserved_ports",
+		[PORT_HELD] = "held by other programs",
+		[PORT_REGISTERED] = "registered for UDP services",
+		[PORT_CLASHING] = "known clashes"};
+	char away[TEXT / 2] = "";
+	size_t len = 0;
+	for (int why = PORT_EXCLUDED; why < PORT_WHYS; why++)
+		if (flight->usable->count[why] > 0 && len < sizeof(away))
+			len += (size_t)snprintf(away + len, sizeof(away) - len, "%s%u %s", len > 0 ? ", " : "",
+				flight->usable->count[why], words[why]);
+	tell(report, PREFLIGHT_GOOD, "%u ports of %u-%u are usable%s%s%s", flight->usable->count[PORT_USABLE],
+		flight->range.first, flight->range.last, len > 0 ? " (not: " : "", away, len > 0 ? ")" : "");
+}
+
+static void tell_bits(const struct preflight *flight, const struct report *report)
+{
+	unsigned usable = flight->usable->count[PORT_USABLE], among = usable;
+	const char *how = "of all of them for each question";
+	if (flight->reserved && flight->pool == 0) {
+		among = 1;
+		how = "never: one port is shared by all questions";
+	} else if (flight->reserved && flight->pool < usable) {
+		among = flight->pool;
+		how = "for each question of those that are held";
+	}
+	tell(report, among < LIMIT_FEW_PORTS ? PREFLIGHT_WARNING : PREFLIGHT_GOOD,
+		"a port is drawn %s: %.1f bits to guess, %.1f with the ID%s", how, port_bits(among),
+		port_bits(among) + 16,
+		among < LIMIT_FEW_PORTS ? "; that is few: widen ports.range, exclude less, or make the pool larger"
+					: "");
+}
+
+/* --- the machine --- */
+
+static unsigned count_between(const struct usable *usable, const struct port_range *range)
+{
+	unsigned count = 0;
+	for (unsigned port = range->first; port <= range->last; port++)
+		count += port_set_has(&usable->set, (uint16_t)port);
+	return count;
+}
+
+static void tell_kernel_range(const struct preflight *flight, const struct report *report)
+{
+	struct port_range kernel;
+	unsigned usable = flight->usable->count[PORT_USABLE];
+	kernel_local_range(&kernel);
+	if (flight->reserved)
+		return;
+	if (!kernel_can_moor()) {
+		tell(report, PREFLIGHT_NOTE,
+			"this kernel cannot re-moor sockets (Linux 6.3 can): each question costs a fresh socket, "
+			"nearly twice "
+			"the work of a moored one");
+		return;
+	}
+	unsigned moorable = count_between(flight->usable, &kernel);
+	if (moorable == usable) {
+		tell(report, PREFLIGHT_GOOD,
+			"ip_local_port_range %u-%u covers all of them: every question goes the fast way", kernel.first,
+			kernel.last);
+		return;
+	}
+	tell(report, PREFLIGHT_NOTE,
+		"ip_local_port_range is %u-%u: %u of the usable ports go the fast way, the other %u cost a fresh "
+		"socket; "
+		"sysctl -w net.ipv4.ip_local_port_range=\"%u %u\" would give all of them",
+		kernel.first, kernel.last, moorable, usable - moorable,
+		kernel.first < flight->range.first ? kernel.first : flight->range.first,
+		kernel.last > flight->range.last ? kernel.last : flight->range.last);
+}
+
+static void tell_files(const struct preflight *flight, const struct report *report)
+{
+	unsigned long wanted = (unsigned long)(flight->reserved ? 2 * flight->pool : flight->pool) + FILES_BESIDE;
+	unsigned long most = wanted + (flight->max > flight->pool ? flight->max - flight->pool : 0);
+	if (flight->files == 0 || flight->files >= most)
+		tell(report, PREFLIGHT_GOOD, "descriptors: enough for the pool of %u and for all %u loans of ports.max",
+			flight->pool, flight->max);
+	else
+		tell(report, flight->files < wanted ? PREFLIGHT_WARNING : PREFLIGHT_NOTE,
+			"descriptors: %lu are allowed, the pool of %u and %u loans at once want %lu; raise "
+			"LimitNOFILE= or "
+			"ulimit -n",
+			flight->files, flight->pool, flight->max, most);
+}
+
+static bool read_number(const char *path, unsigned long *out)
+{
+	FILE *file = fopen(path, "re");
+	bool read = file != NULL && fscanf(file, "%lu", out) == 1;
+	if (file != NULL)
+		fclose(file);
+	return read;
+}
+
+static void tell_selinux(const struct report *report)
+{
+	unsigned long enforcing;
+	if (read_number("/sys/fs/selinux/enforce", &enforcing) && enforcing == 1)
+		tell(report, PREFLIGHT_NOTE,
+			"SELinux is enforcing: berthd's domain must be allowed to bind UDP ports of the range; what it "
+			"denies is "
+			"counted as ports.denied");
+}
+
+static void tell_conntrack(const struct preflight *flight, const struct report *report)
+{
+	unsigned long count, max;
+	if (!read_number("/proc/sys/net/netfilter/nf_conntrack_count", &count) ||
+		!read_number("/proc/sys/net/netfilter/nf_conntrack_max", &max) || max == 0)
+		return;
+	bool tight = max < count + CONNTRACK_SPARE || max < count + 2ul * flight->max;
+	tell(report, tight ? PREFLIGHT_WARNING : PREFLIGHT_GOOD,
+		"conntrack: %lu of %lu entries are used; each question takes one for half a minute%s", count, max,
+		tight ? ": raise net.netfilter.nf_conntrack_max, or exempt the resolver (notrack)" : "");
+}
+
+void preflight(
+	const struct preflight *flight, void (*say)(enum preflight_level, const char *text, void *arg), void *arg)
+{
+	const struct report report = {say, arg};
+	tell_set(flight, &report);
+	tell_bits(flight, &report);
+	tell_kernel_range(flight, &report);
+	tell_files(flight, &report);
+	tell_selinux(&report);
+	tell_conntrack(flight, &report);
+}
+
+const char *preflight_level_text(enum preflight_level level)
+{
+	static const char *const words[PREFLIGHT_LEVELS] = {"good", "note", "warning"};
+	return level < PREFLIGHT_LEVELS ? words[level] : "?";
+}
