@@ -76,12 +76,13 @@ def tell(numbers: dict[str, Any]) -> str:
 
 
 def run(scene: Scene) -> Result:
-    """10^5 windows in full; the weakened build, four ports wide, has fewer and needs fewer."""
+    """10^5 windows in full, for the peers a quarter; the weakened build, four ports wide, needs fewer."""
     ports = WIDE[scene.target.column]
     if scene.target.column == "weakened":
         pace = Pace(ports, 256, scene.size(2000, 400), 100, 60, LAG_MS)
     else:
-        pace = Pace(ports, 65536, scene.size(100_000, 4000), 2500, 20, LAG_MS)
+        full = 100_000 if scene.target.column == "shipped" else 25_000
+        pace = Pace(ports, 65536, scene.size(full, 4000), 2500, 20, LAG_MS)
     numbers = finish(scene, race(scene, pace))
     return Result(numbers["hijacked"] > 0, tell(numbers), numbers)
 
