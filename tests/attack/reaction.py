@@ -58,7 +58,8 @@ def extended(rcode: int) -> Mutation:
 
 
 def mutations() -> dict[str, Mutation]:
-    """By name. What is not said to be wrong is right, the ID included."""
+    """By name. What is not said to be wrong is right, the ID included; but something is wrong with each: who has guessed
+    everything needs no mutation, and would send an answer instead of an rcode."""
     table: dict[str, Mutation] = {
         "QR=0": lambda a: patched(forged(a), 2, forged(a)[2] & 0x7F),
         "no question": lambda a: patched(forged(a), 4, 0, 0),
@@ -70,13 +71,12 @@ def mutations() -> dict[str, Mutation]:
         "other case": asking(lambda a: a.q.question.swapcase()[:-4] + b"\0\1\0\1"),
         "name points to itself": asking(lambda a: b"\xc0\x0c\0\1\0\1"),
         "label past the end": asking(lambda a: b"\x3f\0\1\0\1"),
-        "FORMERR without question, wrong ID": wrong_id(bare(1)),
-        "NOTIMP without question, wrong ID": wrong_id(bare(4)),
-        "TC, wrong ID": wrong_id(lambda a: wire.response(a.q, flags=wire.AA | wire.TC)),
-        "trailing bytes, wrong ID": wrong_id(lambda a: forged(a) + ANYTHING),
+        "FORMERR without question": bare(1),
+        "NOTIMP without question": bare(4),
+        "TC": lambda a: wire.response(a.q, flags=wire.AA | wire.TC),
+        "trailing bytes": lambda a: forged(a) + ANYTHING,
         "other name, trailing bytes": lambda a: asking(lambda b: b"\5other" + b.q.question)(a) + ANYTHING,
-        "answer points to itself, wrong ID": wrong_id(lambda a: patched(
-            forged(a), 12 + len(a.q.question), 0xC0, 12 + len(a.q.question))),
+        "answer points to itself": lambda a: patched(forged(a), 12 + len(a.q.question), 0xC0, 12 + len(a.q.question)),
         "the question sent back": lambda a: patched(forged(a)[:12], 2, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0) + a.q.question,
     }
     for opcode in (1, 2, 4, 5, 6, 15):
@@ -87,6 +87,8 @@ def mutations() -> dict[str, Mutation]:
         table["rcode %d without question" % rcode] = bare(rcode)
     for rcode in range(16, 24):
         table["rcode %d, wrong ID" % rcode] = wrong_id(extended(rcode))
+    for name in ("FORMERR without question", "NOTIMP without question", "TC", "trailing bytes", "answer points to itself"):
+        table[name + ", wrong ID"] = wrong_id(table[name])
     return table
 
 
