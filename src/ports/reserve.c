@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <ifaddrs.h>
-#include <net/if.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +16,7 @@
 #include "base/log.h"
 #include "base/random.h"
 #include "ports/kernel.h"
+#include "ports/lack.h"
 #include "ports/moor.h"
 
 enum { LOOK_EVERY_US = 1000000, LOOK_AT_ADDRESSES_US = 5000000, SWAPS_PER_LOOK = 64 };
@@ -91,8 +91,10 @@ static int open_port(const struct family *f, uint16_t port)
 	int fd = moor_open(f->domain, false);
 	if (fd < 0)
 		return -1;
-	if (moor_bind(fd, f->domain, port) == 0 && moor_darken(fd, f->domain) == 0)
+	if (moor_bind(fd, f->domain, port) == 0 && moor_darken(fd, f->domain) == 0) {
+		moor_drain(fd); /* for a moment it heard everybody */
 		return fd;
+	}
 	int error = errno;
 	close(fd);
 	errno = error;
@@ -116,6 +118,7 @@ static void fill(struct reserve *reserve, struct family *f, struct berth *berth,
 			atomic_fetch_add(&f->held, 1);
 			return;
 		}
+		lack_count(lack_of_errno(errno));
 		if (errno != EADDRINUSE && errno != EACCES) {
 			port_space_release(reserve->conf.space, port);
 			return;
@@ -165,12 +168,13 @@ static void open_family(struct reserve *reserve, struct family *f, struct port_d
 
 /* --- addresses of this machine --- */
 
+/* Addresses of services often stand on the loopback interface, and are as good a source as any. */
 static bool is_other(const struct ifaddrs *i, int domain)
 {
-	if (i->ifa_addr == NULL || i->ifa_addr->sa_family != domain || (i->ifa_flags & IFF_LOOPBACK))
+	if (i->ifa_addr == NULL || i->ifa_addr->sa_family != domain)
 		return false;
-	const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)(const void *)i->ifa_addr;
-	return domain == AF_INET || !IN6_IS_ADDR_LINKLOCAL(&v6->sin6_addr);
+	const struct addr *addr = (const struct addr *)(const void *)i->ifa_addr;
+	return !addr_is_loopback(addr) && (domain == AF_INET || !IN6_IS_ADDR_LINKLOCAL(&addr->v6.sin6_addr));
 }
 
 static void count_addresses(struct reserve *reserve)
@@ -190,18 +194,33 @@ static void count_addresses(struct reserve *reserve)
 
 /* --- the reserve --- */
 
+/* Not all usable ports are held: questions over TCP and loans beyond the pool need some as well. */
+static unsigned affordable(const struct reserve_conf *conf)
+{
+	unsigned usable = port_space_usable(conf->space, 1, PORTS_ALL - 1), families = conf->ipv4 + conf->ipv6;
+	unsigned most = families > 0 ? (usable - (usable + 7) / 8) / families : conf->size;
+	if (conf->size <= most)
+		return conf->size;
+	log_warning(
+		"of %u usable ports %u are reserved for each family, not ports.pool, which is %u: an eighth is left "
+		"for TCP; widen ports.range, or make ports.pool smaller",
+		usable, most > 0 ? most : 1, conf->size);
+	return most > 0 ? most : 1;
+}
+
 struct reserve *reserve_new(const struct reserve_conf *conf)
 {
 	struct reserve *reserve = xzalloc(1, sizeof(*reserve));
 	struct port_draw draw = {.space = conf->space};
 	struct addr far;
 	reserve->conf = *conf;
+	reserve->conf.size = affordable(conf);
 	pthread_mutex_init(&reserve->opening, NULL);
 	for (int v6 = 0; v6 < 2; v6++) {
 		struct family *f = &reserve->family[v6];
 		f->domain = v6 ? AF_INET6 : AF_INET;
-		f->berth = xzalloc(conf->size, sizeof(*f->berth));
-		for (unsigned at = 0; at < conf->size; at++)
+		f->berth = xzalloc(reserve->conf.size, sizeof(*f->berth));
+		for (unsigned at = 0; at < reserve->conf.size; at++)
 			f->berth[at] = (struct berth){.fd = -1, .at = at};
 		/* An address that nobody has (RFC 5737, RFC 3849): is there a way out? Else the family is opened when it
 		 * is asked for. */
@@ -280,8 +299,11 @@ int hand_take(struct hand *hand, const struct addr *server, struct berth **out)
 {
 	struct reserve *reserve = hand->reserve;
 	struct family *f = &reserve->family[addr_is_v6(server)];
-	if (!atomic_load_explicit(&f->is_open, memory_order_acquire))
+	if (!atomic_load_explicit(&f->is_open, memory_order_acquire)) {
+		if (!kernel_has_route(server))
+			return E_UNREACH;
 		open_family(reserve, f, hand->draw);
+	}
 	for (int i = 0; i < LIMIT_LEND_TRIES; i++) {
 		struct berth *berth = claim_random(reserve, f);
 		if (berth == NULL)
@@ -293,6 +315,8 @@ int hand_take(struct hand *hand, const struct addr *server, struct berth **out)
 			continue;
 		}
 		int ret = connect_to(f, berth, server);
+		if (berth->given_us != 0)
+			moor_drain(berth->fd); /* what its last server sent since */
 		if (ret != 0) {
 			darken(reserve, f, berth);
 			unclaim(f, berth->at);
@@ -354,16 +378,19 @@ static void darken_due(struct hand *hand, uint64_t now_us)
 	}
 }
 
+/* Where one empty berth cannot be filled the others are left alone, or they would use up the swaps of this look. */
 static void swap_worn(struct hand *hand, struct family *f, uint64_t now_us)
 {
 	struct reserve *reserve = hand->reserve;
 	unsigned swaps = 0;
+	bool fills = true;
 	for (unsigned at = 0; at < reserve->conf.size && swaps < SWAPS_PER_LOOK; at++) {
 		if (!try_claim(f, at))
 			continue;
 		struct berth *berth = &f->berth[at];
-		if (berth->fd < 0 || is_worn(reserve, berth, now_us)) {
+		if (berth->fd < 0 ? fills : is_worn(reserve, berth, now_us)) {
 			swap(reserve, f, berth, hand->draw);
+			fills = berth->fd >= 0;
 			swaps++;
 		}
 		unclaim(f, at);

@@ -1,22 +1,13 @@
 /* Real sockets on loopback, in a network namespace of the test's own where that is possible. */
 #include "unit/unit.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <net/if.h>
-#include <sched.h>
-#include <stdlib.h>
-#include <sys/ioctl.h>
-#include <sys/resource.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
 #include "base/counters.h"
 #include "base/error.h"
 #include "base/limits.h"
 #include "base/log.h"
 #include "ports/kernel.h"
 #include "ports/pool.h"
+#include "unit/sockets.h"
 
 static struct port_space *space;
 static struct ledger *ledger;
@@ -27,19 +18,6 @@ static int server4 = -1, server6 = -1; /* bound, so that what is sent there arri
 static struct addr address4, address6;
 static bool can_moor;
 static const struct loan_tag tag = {.len = 3, .bytes = "abc"};
-
-static int listen_at(const char *text, struct addr *out)
-{
-	socklen_t len = sizeof(*out);
-	assert_int_equal(addr_parse(out, text, 53), 0);
-	addr_set_port(out, 0);
-	int fd = socket(out->sa.sa_family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (fd >= 0 && (bind(fd, &out->sa, addr_socklen(out)) != 0 || getsockname(fd, &out->sa, &len) != 0)) {
-		close(fd);
-		fd = -1;
-	}
-	return fd;
-}
 
 static void begin_with(unsigned size, uint16_t first, uint16_t last)
 {
@@ -57,8 +35,8 @@ static void begin_with(unsigned size, uint16_t first, uint16_t last)
 	pool = pool_new(&conf);
 	memset(&counters, 0, sizeof(counters));
 	counters_attach(&counters);
-	server4 = listen_at("127.0.0.1", &address4);
-	server6 = listen_at("::1", &address6);
+	server4 = sockets_listen("127.0.0.1", &address4);
+	server6 = sockets_listen("::1", &address6);
 	assert_true(server4 >= 0);
 }
 
@@ -74,14 +52,6 @@ static int end(void **state)
 	if (server6 >= 0)
 		close(server6);
 	return 0;
-}
-
-static uint16_t port_of(int fd)
-{
-	struct addr addr;
-	socklen_t len = sizeof(addr);
-	assert_int_equal(getsockname(fd, &addr.sa, &len), 0);
-	return addr_port(&addr);
 }
 
 /* How many sockets of this port the kernel lists. */
@@ -122,7 +92,7 @@ static void test_exactly_the_port(void **state)
 		const struct addr *server = v6 ? &address6 : &address4;
 		struct loan *loan = lend(server, tcp ? TRANSPORT_TCP : TRANSPORT_UDP);
 		uint16_t port = loan->port;
-		assert_int_equal(port_of(loan->fd), port);
+		assert_int_equal(sockets_port(loan->fd), port);
 		assert_true(port >= 50000 && port_space_is_lent(space, port));
 		assert_int_equal((loan->kind == LOAN_MOORED), !tcp && can_moor && port <= 60999);
 		if (!tcp) {
@@ -166,7 +136,7 @@ static void test_idle_hold_nothing(void **state)
 	for (int i = 0; i < 8; i++)
 		pool_return(pool, loans[i], LOAN_REPLY);
 	for (int i = 0; i < 8; i++) {
-		assert_int_equal(port_of(fds[i]), 0);
+		assert_int_equal(sockets_port(fds[i]), 0);
 		assert_int_equal(listed("/proc/self/net/udp", ports[i]), 0);
 	}
 	pool_state(pool, &now);
@@ -199,7 +169,7 @@ static void test_strangers_are_not_heard(void **state)
 	char buffer[8];
 	(void)state;
 	begin_with(1, 50000, 50009);
-	int stranger = listen_at("127.0.0.1", &stranger_address);
+	int stranger = sockets_listen("127.0.0.1", &stranger_address);
 	struct loan *loan = lend(&address4, TRANSPORT_UDP);
 	assert_int_equal(addr_parse(&to, "127.0.0.1", loan->port), 0);
 	assert_true(sendto(stranger, "forged", 6, 0, &to.sa, addr_socklen(&to)) == 6 || errno == ECONNREFUSED);
@@ -219,7 +189,7 @@ static void test_errors_die_too(void **state)
 	struct loan *loan = lend(&address4, TRANSPORT_UDP);
 	assert_int_equal(send(loan->fd, "x", 1, 0), 1);
 	pool_return(pool, loan, LOAN_ERROR);
-	server4 = listen_at("127.0.0.1", &address4);
+	server4 = sockets_listen("127.0.0.1", &address4);
 	loan = lend(&address4, TRANSPORT_UDP);
 	assert_int_equal(send(loan->fd, "x", 1, 0), 1);
 	pool_return(pool, loan, LOAN_REPLY);
@@ -233,19 +203,10 @@ static void test_outside_the_range(void **state)
 	struct loan *loan = lend(&address4, TRANSPORT_UDP);
 	uint16_t port = loan->port;
 	assert_false((loan->kind == LOAN_MOORED));
-	assert_int_equal(port_of(loan->fd), port);
+	assert_int_equal(sockets_port(loan->fd), port);
 	assert_int_equal(counted(COUNT_LOANS_FRESH), 1);
 	pool_return(pool, loan, LOAN_REPLY);
 	assert_int_equal(listed("/proc/self/net/udp", port), 0);
-}
-
-static int hold(uint16_t port)
-{
-	struct addr addr;
-	assert_int_equal(addr_parse(&addr, "0.0.0.0", port), 0);
-	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	assert_int_equal(bind(fd, &addr.sa, addr_socklen(&addr)), 0);
-	return fd;
 }
 
 /* A port of another program is passed over, counted, and not tried again for a while; below and above the range. */
@@ -257,11 +218,11 @@ static void test_taken_by_another(void **state)
 		begin_with(2, firsts[f], (uint16_t)(firsts[f] + 3));
 		int held[3];
 		for (uint16_t i = 0; i < 3; i++)
-			held[i] = hold((uint16_t)(firsts[f] + i));
+			held[i] = sockets_hold((uint16_t)(firsts[f] + i));
 		for (int i = 0; i < 20; i++) {
 			struct loan *loan = lend(&address4, TRANSPORT_UDP);
 			assert_int_equal(loan->port, firsts[f] + 3);
-			assert_int_equal(port_of(loan->fd), firsts[f] + 3);
+			assert_int_equal(sockets_port(loan->fd), firsts[f] + 3);
 			pool_return(pool, loan, LOAN_REPLY);
 		}
 		uint64_t taken = counted(COUNT_PORTS_TAKEN);
@@ -401,7 +362,7 @@ static void test_no_descriptors_for_the_other_family(void **state)
 	pool_return(pool, held[0], LOAN_REPLY);
 	pool_return(pool, held[1], LOAN_REPLY);
 	loan = lend(&address4, TRANSPORT_UDP);
-	assert_int_equal(port_of(loan->fd), loan->port);
+	assert_int_equal(sockets_port(loan->fd), loan->port);
 	pool_return(pool, loan, LOAN_REPLY);
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &old), 0);
 }
@@ -426,20 +387,6 @@ static void test_no_route(void **state)
 	pool_return(pool, lend(&address4, TRANSPORT_UDP), LOAN_REPLY);
 }
 
-/* A namespace of our own: nobody else's ports disturb, and there is no route but loopback. */
-static void enter_namespace(void)
-{
-	struct ifreq lo = {.ifr_name = "lo", .ifr_flags = IFF_UP | IFF_RUNNING};
-	if (unshare(CLONE_NEWNET) != 0 && unshare(CLONE_NEWUSER | CLONE_NEWNET) != 0) {
-		print_message("no network namespace (%s): on this machine's loopback\n", strerror(errno));
-		return;
-	}
-	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	if (fd < 0 || ioctl(fd, SIOCSIFFLAGS, &lo) != 0)
-		print_message("loopback cannot be brought up: %s\n", strerror(errno));
-	close(fd);
-}
-
 #define TEST(name) cmocka_unit_test_teardown(name, end)
 
 int main(void)
@@ -460,7 +407,7 @@ int main(void)
 		TEST(test_no_descriptors_for_the_other_family),
 		TEST(test_no_route),
 	};
-	enter_namespace();
+	sockets_enter_namespace();
 	log_init(LOG_LEVEL_ERROR);
 	can_moor = kernel_can_moor();
 	return cmocka_run_group_tests(tests, NULL, NULL);
