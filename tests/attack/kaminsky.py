@@ -122,7 +122,7 @@ ATTACKS = [
     Attack(
         name="narrow",
         title="the same where only four ports are left and the name has no letters",
-        reference="Kaminsky 2008; Herzberg and Shulman 2013 (port derandomisation)",
+        reference="Herzberg and Shulman 2012 (Security of Patched DNS: ports derandomised on the way)",
         defence="the first wrong guess moves the question to TCP, the third within a minute the server",
         weakness="wrong guesses are ignored",
         prepare=prepare_narrow,

@@ -1,7 +1,7 @@
 """Decides the abuse of reactions: one odd packet on the right port, from the right address, before the true answer.
 
 Whoever learns the port of a question can have the resolver react: to give up the server, to forget EDNS, to answer
-the packet (loops between servers: CVE-2009-3563 was one), to take the packet for the reply. Each mutation has a server
+the packet (and so begin a loop between servers: CVE-2024-2169), to take the packet for the reply. Each mutation has a server
 of its own and three questions: one that shows how the resolver asks that server, one before whose answer the packet
 comes, and one that shows whether it asks the server any differently now.
 """
@@ -159,7 +159,7 @@ def run(scene: Scene) -> Result:
 ATTACK = Attack(
     name="reaction",
     title="one odd packet on the right port: believed, answered, or a reason to give up",
-    reference="RFC 5452 section 9; CVE-2009-3563 (reactions to reactions); CVE-2022-3080-like state changes",
+    reference="RFC 5452 section 9; CVE-2024-2169 (replies that are answered)",
     defence="what does not match decides nothing: that question goes to TCP, nothing is learnt, nothing sent back",
     weakness="whatever can be read on a lent port is the reply",
     prepare=prepare,
