@@ -1,7 +1,7 @@
 """Decides the abuse of reactions: one odd packet on the right port, from the right address, before the true answer.
 
 Whoever learns the port of a question can have the resolver react: to give up the server, to forget EDNS, to answer
-the packet (loops between servers: CVE-2009-3563 was one), to take the packet for the reply. Each mutation has a server
+the packet (and so begin a loop between servers: CVE-2024-2169), to take the packet for the reply. Each mutation has a server
 of its own and three questions: one that shows how the resolver asks that server, one before whose answer the packet
 comes, and one that shows whether it asks the server any differently now.
 """
@@ -58,7 +58,8 @@ def extended(rcode: int) -> Mutation:
 
 
 def mutations() -> dict[str, Mutation]:
-    """By name. What is not said to be wrong is right, the ID included."""
+    """By name. What is not said to be wrong is right, the ID included; but something is wrong with each: who has guessed
+    everything needs no mutation, and would send an answer instead of an rcode."""
     table: dict[str, Mutation] = {
         "QR=0": lambda a: patched(forged(a), 2, forged(a)[2] & 0x7F),
         "no question": lambda a: patched(forged(a), 4, 0, 0),
@@ -70,13 +71,12 @@ def mutations() -> dict[str, Mutation]:
         "other case": asking(lambda a: a.q.question.swapcase()[:-4] + b"\0\1\0\1"),
         "name points to itself": asking(lambda a: b"\xc0\x0c\0\1\0\1"),
         "label past the end": asking(lambda a: b"\x3f\0\1\0\1"),
-        "FORMERR without question, wrong ID": wrong_id(bare(1)),
-        "NOTIMP without question, wrong ID": wrong_id(bare(4)),
-        "TC, wrong ID": wrong_id(lambda a: wire.response(a.q, flags=wire.AA | wire.TC)),
-        "trailing bytes, wrong ID": wrong_id(lambda a: forged(a) + ANYTHING),
+        "FORMERR without question": bare(1),
+        "NOTIMP without question": bare(4),
+        "TC": lambda a: wire.response(a.q, flags=wire.AA | wire.TC),
+        "trailing bytes": lambda a: forged(a) + ANYTHING,
         "other name, trailing bytes": lambda a: asking(lambda b: b"\5other" + b.q.question)(a) + ANYTHING,
-        "answer points to itself, wrong ID": wrong_id(lambda a: patched(
-            forged(a), 12 + len(a.q.question), 0xC0, 12 + len(a.q.question))),
+        "answer points to itself": lambda a: patched(forged(a), 12 + len(a.q.question), 0xC0, 12 + len(a.q.question)),
         "the question sent back": lambda a: patched(forged(a)[:12], 2, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0) + a.q.question,
     }
     for opcode in (1, 2, 4, 5, 6, 15):
@@ -87,6 +87,8 @@ def mutations() -> dict[str, Mutation]:
         table["rcode %d without question" % rcode] = bare(rcode)
     for rcode in range(16, 24):
         table["rcode %d, wrong ID" % rcode] = wrong_id(extended(rcode))
+    for name in ("FORMERR without question", "NOTIMP without question", "TC", "trailing bytes", "answer points to itself"):
+        table[name + ", wrong ID"] = wrong_id(table[name])
     return table
 
 
@@ -157,7 +159,7 @@ def run(scene: Scene) -> Result:
 ATTACK = Attack(
     name="reaction",
     title="one odd packet on the right port: believed, answered, or a reason to give up",
-    reference="RFC 5452 section 9; CVE-2009-3563 (reactions to reactions); CVE-2022-3080-like state changes",
+    reference="RFC 5452 section 9; CVE-2024-2169 (replies that are answered)",
     defence="what does not match decides nothing: that question goes to TCP, nothing is learnt, nothing sent back",
     weakness="whatever can be read on a lent port is the reply",
     prepare=prepare,

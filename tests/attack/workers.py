@@ -67,7 +67,7 @@ def judge(pairs: list[tuple[int, int]]) -> Result:
 ATTACK = Attack(
     name="workers",
     title="ports that tell which worker sent the question",
-    reference="CVE-2026-50252; Alharbi et al. 2019 (collaborative client-side poisoning) for the idea of fewer ports",
+    reference="CVE-2026-50252",
     defence="one set of ports for all workers",
     weakness="each of 8 workers has an eighth of the ports",
     prepare=prepare,

@@ -373,7 +373,8 @@ def test_header_only_formerr(net: Callable[..., Net], begin: Begin):
     begin(world)
     assert good(ask("www.z.test"))
     assert good(ask("other.z.test"))
-    assert [one.edns for one in world.at(ONE)].count(True) == 1 and world.count(ONE, tcp=True) == 0
+    # Believed each time, and never remembered: it shows neither the question nor the case of its name.
+    assert [one.edns for one in world.at(ONE)] == [True, False] * 2 and world.count(ONE, tcp=True) == 0
 
 
 def test_header_only_formerr_to_many_who_joined(net: Callable[..., Net], begin: Begin):
