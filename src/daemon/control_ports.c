@@ -91,7 +91,7 @@ enum { WHY = PORT_LIST_WHY };
 /* Ports of `text` go into one set and out of the other. 0, or an error with one line in `why`. */
 static int move_ports(struct port_set *to, struct port_set *from, const char *text, char why[static WHY])
 {
-	struct port_set *named = xalloc(sizeof(*named)); /* 8 KiB */
+	struct port_set *named = xzalloc(1, sizeof(*named)); /* 8 KiB */
 	int ret = port_list_parse(named, text, why, WHY);
 	if (ret == 0) {
 		port_set_join(to, named);
@@ -115,9 +115,10 @@ static int change_rules(struct usable_rules *rules, const json_t *request, char 
 			range);
 		return -1;
 	}
-	if (exclude != NULL && move_ports(&rules->exclude, &rules->include, exclude, why) != 0)
+	if (include != NULL && move_ports(&rules->include, &rules->exclude, include, why) != 0)
 		return -1;
-	return include != NULL ? move_ports(&rules->include, &rules->exclude, include, why) : 0;
+	/* Last: what is named in both is excluded. */
+	return exclude != NULL ? move_ports(&rules->exclude, &rules->include, exclude, why) : 0;
 }
 
 static json_t *usable_json(const struct usable *usable, const struct port_range *rules)

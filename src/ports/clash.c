@@ -4,8 +4,10 @@
  * that a program merely sends to: only what is bound on this machine can collide. */
 #include "ports/clash.h"
 
+#include <stdio.h>
 #include <string.h>
 
+#include "base/words.h"
 #include "ports/registry.h"
 
 enum { UDP = SERVICE_UDP, TCP = SERVICE_TCP };
@@ -49,8 +51,7 @@ static const struct known_use uses[] = {
 		FIREWALLD "factorio.xml"},
 	{{41000, 61000}, UDP | TCP, KNOWN, "Apache Geode, GemFire", "messages of cluster members, which draw theirs",
 		"Apache Geode, membership-port-range"},
-	{{41641, 41641}, UDP, KNOWN, "Tailscale",
-		"WireGuard between devices, which tell each other the port; firewalls know this one",
+	{{41641, 41641}, UDP, KNOWN, "Tailscale", "WireGuard between devices, which tell each other the port",
 		"Tailscale, tailscaled --port"},
 	{{42000, 42000}, UDP | TCP, CLASH, "Warpinator", "files within a network", FIREWALLD "warpinator.xml"},
 	{{47998, 47999}, UDP, CLASH, "Sunshine", "video and control of a game stream; clients know no other port",
@@ -59,8 +60,7 @@ static const struct known_use uses[] = {
 		"libvirt, qemu.conf, migration_port_min and _max"},
 	{{49152, 60999}, TCP, KNOWN, "GlusterFS", "bricks, from the lowest upwards",
 		"GlusterFS, glusterd.vol, base-port and max-port"},
-	{{49152, 65535}, UDP, KNOWN, "Windows DNS Server",
-		"its socket pool: 2,500 ports drawn at start and held, for questions to other servers",
+	{{49152, 65535}, UDP, KNOWN, "Windows DNS Server", "its socket pool: 2,500 ports, drawn at start and held",
 		"Microsoft, Configure the Socket Pool"},
 	{{49152, 65535}, UDP | TCP, KNOWN, "Windows", "short-lived ports of programs; RPC services over TCP",
 		"Microsoft, Service overview and network port requirements for Windows"},
@@ -73,10 +73,10 @@ static const struct known_use uses[] = {
 	{{51413, 51413}, UDP | TCP, CLASH, "Transmission", "peers and DHT; the router may forward just this one",
 		"Transmission, Editing Configuration Files, peer-port"},
 	{{51820, 51820}, UDP, CLASH, "WireGuard",
-		"the usual ListenPort, also of flannel, k3s and Calico: the interface does not come up when it is held",
+		"the usual ListenPort, also of flannel and Calico; needed for the interface to come up",
 		FIREWALLD "wireguard.xml; Calico, wireguardListeningPort"},
 	{{51821, 51821}, UDP, CLASH, "WireGuard of flannel and Calico",
-		"the tunnel for IPv6: the interface does not come up when it is held",
+		"the tunnel for IPv6; needed for the interface to come up",
 		"flannel, Documentation/backends.md, ListenPortV6; Calico, wireguardListeningPortV6"},
 	{{51871, 51871}, UDP, CLASH, "Cilium", "WireGuard between the nodes of a Kubernetes cluster",
 		"Cilium, WireGuard Transparent Encryption"},
@@ -96,8 +96,7 @@ static const struct known_use uses[] = {
 	{{57621, 57621}, UDP | TCP, CLASH, "Spotify", "how players of one network find each other",
 		FIREWALLD "spotify-sync.xml"},
 	{{60000, 61000}, UDP, KNOWN, "mosh", "shells over bad networks; the first free one is taken", "mosh-server(1)"},
-	{{60023, 60081}, UDP, KNOWN, "Windows DNS Server",
-		"where administrators saw its socket pool; it may be anywhere above 49151",
+	{{60023, 60081}, UDP, KNOWN, "Windows DNS Server", "where administrators saw its socket pool",
 		"reports of administrators"},
 	{{64738, 64738}, UDP | TCP, CLASH, "Mumble server", "voice; clients know no other port",
 		"Mumble, mumble-server.ini"},
@@ -137,6 +136,17 @@ const struct known_use *clash_of_port(uint16_t port, size_t nth)
 	for (size_t i = 0; i < USES; i++)
 		if (has(&uses[i], port) && rank(&uses[i], port) == nth)
 			return &uses[i];
+	return NULL;
+}
+
+const struct known_use *clash_of_name(const char *name, size_t nth)
+{
+	for (size_t i = 0; i < USES; i++) {
+		char first[32];
+		snprintf(first, sizeof(first), "%.*s", (int)strcspn(uses[i].who, " ,"), uses[i].who);
+		if (word_compare(first, name) == 0 && nth-- == 0)
+			return &uses[i];
+	}
 	return NULL;
 }
 

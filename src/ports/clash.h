@@ -28,5 +28,7 @@ struct known_use {
 const struct known_use *clash_row(size_t index);
 /* The row `nth` that has the port, the one of the fewest ports first; NULL after the last. */
 const struct known_use *clash_of_port(uint16_t port, size_t nth);
+/* The row `nth` of a program whose name begins with that word, whatever its case; NULL after the last. */
+const struct known_use *clash_of_name(const char *name, size_t nth) __attribute__((nonnull));
 /* All ports of clashes; returns out. */
 const struct port_set *clash_ports(struct port_set *out) __attribute__((nonnull, returns_nonnull));

@@ -9,7 +9,6 @@
 #include "base/arena.h"
 #include "base/error.h"
 #include "base/escape.h"
-#include "base/words.h"
 #include "ports/clash.h"
 #include "ports/registry.h"
 
@@ -37,24 +36,11 @@ static int complain(const struct report *report, const char *format, ...)
 	return E_INVAL;
 }
 
-/* The port of a program that is known but not registered: "wireguard" is 51820. NULL when there is none. */
-static const struct known_use *find_known(const char *word)
-{
-	const struct known_use *use;
-	for (size_t i = 0; (use = clash_row(i)) != NULL; i++) {
-		char who[WORD];
-		snprintf(who, sizeof(who), "%.*s", (int)strcspn(use->who, " ,"), use->who);
-		if (use->is_clash && word_compare(who, word) == 0)
-			return use;
-	}
-	return NULL;
-}
-
 static int complain_name(const struct report *report, const char *word)
 {
-	const struct known_use *known = find_known(word);
+	const struct known_use *known = clash_of_name(word, 0);
 	const char *near = registry_nearest(word);
-	if (known != NULL)
+	if (known != NULL && known->is_clash)
 		return complain(report, "is no registered service; write its port, %u as a rule", known->ports.first);
 	if (near != NULL)
 		return complain(report, "is no registered service; did you mean %s?", near);

@@ -308,6 +308,16 @@ bool pool_shares_port(const struct pool *pool)
 	return pool->conf.single != NULL;
 }
 
+bool pool_can_spare(const struct pool *pool)
+{
+	const struct pool_conf *conf = &pool->conf;
+	if (conf->single != NULL || pool->lent_count > conf->max / 2)
+		return false;
+	if (conf->reserve != NULL) /* what is held counts as lent in the space */
+		return pool->lent_count <= conf->size / 2;
+	return port_space_lent(conf->space) <= pool->draw.count / 2;
+}
+
 void pool_state(const struct pool *pool, struct pool_state *out)
 {
 	*out = (struct pool_state){

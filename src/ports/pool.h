@@ -91,6 +91,8 @@ ssize_t loan_receive(const struct loan *loan, uint8_t *data, size_t room, enum d
 unsigned pool_max(const struct pool *pool);
 /* All exchanges leave from one port, and each server is asked one thing at a time. */
 bool pool_shares_port(const struct pool *pool);
+/* Less than half is out, of the loans that are allowed and of the ports there are: one that waits longer does no harm. */
+bool pool_can_spare(const struct pool *pool);
 void pool_state(const struct pool *pool, struct pool_state *out);
 /* The ports that the pool could re-moor now: inside the kernel's range. {0,0} when it cannot re-moor at all. */
 struct port_range pool_moorable(const struct pool *pool);

@@ -97,6 +97,10 @@ const char *service_transport_words(uint8_t transports, char out[static SERVICE_
 	out[0] = '\0';
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
 		if (transports >> i & 1)
-			len += (size_t)snprintf(out + len, SERVICE_WORDS - len, "%s%s", len > 0 ? ", " : "", words[i]);
+			len += (size_t)snprintf(out + len, SERVICE_WORDS - len, "%s%s",
+				len == 0                    ? ""
+				: transports >> (i + 1) > 0 ? ", "
+							    : " and ",
+				words[i]);
 	return out;
 }

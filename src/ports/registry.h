@@ -45,5 +45,5 @@ const char *registry_nearest(const char *name) __attribute__((nonnull));
  * only reserved, because its service uses TCP alone, is not among them: nobody speaks UDP there. */
 void registry_udp_ports(struct port_set *out) __attribute__((nonnull));
 
-/* "UDP, TCP"; "" for none. */
+/* "UDP, TCP and SCTP"; "" for none. */
 const char *service_transport_words(uint8_t transports, char out[static SERVICE_WORDS]);

@@ -109,8 +109,8 @@ static void end_linger(struct late *late, enum loan_outcome outcome)
 void lending_linger(struct resolver *resolver, struct borrowed *borrowed, const struct match *match, uint64_t sent_us)
 {
 	struct lending *lending = &resolver->lending;
-	/* A port that all share cannot wait for one; and where ports are short, nobody lingers. */
-	if (borrowed->loan->kind == LOAN_SHARED_PORT || lending->lingering_count >= LIMIT_LINGERING ||
+	/* Where ports are short, nobody lingers. */
+	if (!pool_can_spare(resolver->conf.pool) || lending->lingering_count >= LIMIT_LINGERING ||
 		lending->queued > 0) {
 		lending_return(resolver, borrowed, LOAN_TIMEOUT);
 		return;
@@ -165,6 +165,11 @@ static void on_timer(struct timer *timer)
 	if (late != NULL)
 		set_timer(resolver, late->until_us);
 	set_timer(resolver, pool_tend(resolver->conf.pool, now_us));
+}
+
+size_t resolver_lingering(const struct resolver *resolver)
+{
+	return resolver->lending.lingering_count;
 }
 
 void lending_init(struct resolver *resolver)
@@ -251,7 +256,7 @@ static int lend_now(struct request *rq, const struct exchange *ex, enum transpor
 	struct loan_tag tag = make_tag(ex->question);
 	int ret = pool_lend(resolver->conf.pool, ex->server, transport, &tag, out);
 	struct late *late = oldest_late(&resolver->lending);
-	if (ret != E_BUSY || late == NULL)
+	if ((ret != E_BUSY && ret != E_NOPORT) || late == NULL)
 		return ret;
 	end_linger(late, LOAN_TIMEOUT);
 	return pool_lend(resolver->conf.pool, ex->server, transport, &tag, out);

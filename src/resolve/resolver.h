@@ -74,6 +74,8 @@ void resolver_configure(struct resolver *resolver, const struct hints *hints, co
 int resolver_ask(struct resolver *resolver, const struct ask *ask, struct waiter *waiter)
 	__attribute__((warn_unused_result));
 size_t resolver_running(const struct resolver *resolver);
+/* Loans whose question was given up and whose port waits for the late reply. */
+size_t resolver_lingering(const struct resolver *resolver);
 
 /* The question of a loan's tag, as resolution writes it; returns out. */
 const char *loan_tag_text(const struct loan_tag *tag, char *out, size_t size);

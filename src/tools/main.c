@@ -18,8 +18,8 @@
 
 enum { TIMEOUT_MS = 10000, TIMEOUT_MAX_S = 3600 };
 
-const struct verb *const verbs[] = {
-	&verb_port, &verb_query, &verb_why, &verb_stats, &verb_status, &verb_reload, &verb_check, &verb_help, NULL};
+const struct verb *const verbs[] = {&verb_port, &verb_service, &verb_query, &verb_why, &verb_stats, &verb_status,
+	&verb_reload, &verb_check, &verb_help, NULL};
 
 const struct verb *verb_find(const char *name)
 {

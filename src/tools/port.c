@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "tools/client.h"
+#include "tools/known.h"
 #include "tools/port_here.h"
 #include "tools/print.h"
 
@@ -57,18 +58,22 @@ static void print_line(const char *what, const char *text)
 
 static void print_here(const struct port_here *here)
 {
+	static char services[KNOWN_WORDS];
 	char text[HERE_WORDS + 128];
 	enum port_class class = port_class(here->port);
 	struct port_range range = port_class_range(class);
 	snprintf(text, sizeof(text), "%s, %u-%u (RFC 6335): %s", port_class_text(class), range.first, range.last,
 		port_class_help(class));
 	print_line("class", text);
-	print_line("service", port_service_words(here, text));
+	known_services_words(here->port, services);
+	port_service_words(here, text);
+	print_line("service", *services != '\0' ? services : *text != '\0' ? text : "none is registered");
 	print_line("here", port_here_words(here, text));
 	snprintf(text, sizeof(text), "%s ip_local_port_range, %u-%u; %s ip_local_reserved_ports",
 		here->in_local ? "inside" : "outside", here->local.first, here->local.last,
 		here->reserved ? "in" : "not in");
 	print_line("kernel", text);
+	known_print_uses(here->port);
 }
 
 static void print_loans(const json_t *loans)
@@ -173,10 +178,13 @@ static const char *short_here(const struct port_here *here)
 static void print_row(const struct daemon *daemon, const struct port_here *here, const json_t *reply)
 {
 	const json_t *lent = json_object_get(reply, "lent");
-	const char *service = *here->service[PORT_UDP] ? here->service[PORT_UDP] : here->service[PORT_TCP];
+	const char *local = *here->service[PORT_UDP] ? here->service[PORT_UDP] : here->service[PORT_TCP];
+	static char service[KNOWN_WORDS];
 	char text[256];
-	printf("%s%5u%s  %-7s  %-16s  %-10s  ", style(STYLE_PORT), here->port, style(STYLE_PLAIN),
-		port_class_text(port_class(here->port)), *service ? service : "-", short_here(here));
+	if (*known_short(here->port, service) == '\0')
+		snprintf(service, sizeof(service), "%s", *local != '\0' ? local : "-");
+	printf("%s%5u%s  %-7s  %-16.16s  %-10s  ", style(STYLE_PORT), here->port, style(STYLE_PLAIN),
+		port_class_text(port_class(here->port)), service, short_here(here));
 	if (reply == NULL)
 		printf("%s\n", daemon->is_there ? "cannot be asked" : "not running");
 	else if (json_is_object(lent))
@@ -259,8 +267,9 @@ const struct verb verb_port = {
 	"port",
 	"N [N...] | A-B",
 	"say what a port is, whether it is free, what berthd lends it for",
-	"Says what port N is: its class (RFC 6335), the service known by it, whether it is free on this machine\n"
-	"now, and what the kernel does with it; then what berthd does: the question it is lent for now, and the\n"
+	"Says what port N is: its class (RFC 6335), the services registered for it, what else is known to use it,\n"
+	"whether it is free on this machine now, and what the kernel does with it; then what berthd does: the question "
+	"it is lent for now, and the\n"
 	"loans it had. With several ports, or a range, it prints a line for each. berthd need not run.\n\n"
 	"  berth port 60054\n"
 	"  berth port 53 853 5353\n"

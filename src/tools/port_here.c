@@ -11,6 +11,8 @@
 #include "base/arena.h"
 #include "base/escape.h"
 #include "ports/kernel.h"
+#include "ports/registry.h"
+#include "tools/known.h"
 
 static const int families[HERE_FAMILIES] = {AF_INET, AF_INET6};
 static const char *const family_words[HERE_FAMILIES] = {"IPv4", "IPv6"};
@@ -92,8 +94,8 @@ const char *port_here_words(const struct port_here *here, char out[static HERE_W
 const char *port_service_words(const struct port_here *here, char out[static HERE_WORDS])
 {
 	const char *udp = here->service[PORT_UDP], *tcp = here->service[PORT_TCP];
-	if (*udp == '\0' && *tcp == '\0')
-		snprintf(out, HERE_WORDS, "none is known");
+	if ((*udp == '\0' && *tcp == '\0') || registry_of_port(here->port, 0) != NULL)
+		out[0] = '\0';
 	else if (strcmp(udp, tcp) == 0)
 		snprintf(out, HERE_WORDS, "%s, on UDP and TCP", udp);
 	else if (*udp != '\0' && *tcp != '\0')
@@ -124,8 +126,9 @@ static json_t *probe_json(const enum port_probe probe[static HERE_FAMILIES])
 json_t *port_here_json(const struct port_here *here)
 {
 	enum port_class class = port_class(here->port);
-	return json_pack("{s:i, s:s, s:o, s:{s:o, s:o}, s:{s:o, s:o}, s:{s:o, s:b, s:b}}", "port", here->port, "class",
-		port_class_text(class), "class_range", range_json(port_class_range(class)), "service", "udp",
+	return json_pack("{s:i, s:s, s:o, s:o, s:o, s:{s:o, s:o}, s:{s:o, s:o}, s:{s:o, s:b, s:b}}", "port", here->port,
+		"class", port_class_text(class), "class_range", range_json(port_class_range(class)), "services",
+		known_services_json(here->port), "known_uses", known_uses_json(here->port), "service", "udp",
 		string_or_null(here->service[PORT_UDP]), "tcp", string_or_null(here->service[PORT_TCP]), "here", "udp",
 		probe_json(here->probe[PORT_UDP]), "tcp", probe_json(here->probe[PORT_TCP]), "kernel", "local_range",
 		range_json(here->local), "in_local_range", here->in_local, "reserved", here->reserved);

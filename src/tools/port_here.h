@@ -39,6 +39,6 @@ const char *port_probe_text(enum port_probe probe);
 bool port_here_is_even(const struct port_here *here, enum port_probe *probe);
 /* "free on UDP and TCP", "UDP held on IPv4, free on IPv6; TCP free" */
 const char *port_here_words(const struct port_here *here, char out[static HERE_WORDS]);
-/* "domain", "domain (UDP alone)", "none is known" */
+/* The names that this machine gives the port, as far as the registry does not: "mine, on UDP alone"; "" for none. */
 const char *port_service_words(const struct port_here *here, char out[static HERE_WORDS]);
 json_t *port_here_json(const struct port_here *here);

@@ -25,7 +25,8 @@ struct verb {
 	int (*run)(const struct tool *tool, int argc, char **argv); /* argv[0] is the first argument after the verb */
 };
 
-extern const struct verb verb_port, verb_query, verb_why, verb_stats, verb_status, verb_reload, verb_check, verb_help;
+extern const struct verb verb_port, verb_service, verb_query, verb_why, verb_stats, verb_status, verb_reload,
+	verb_check, verb_help;
 /* Ends with NULL, in the order of `berth help`. */
 extern const struct verb *const verbs[];
 

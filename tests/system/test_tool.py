@@ -277,7 +277,7 @@ def test_port_without_berthd(berth, tmp_path):
     assert document["berthd"]["error"].startswith("berthd does not answer at ")
     [port] = document["ports"]
     assert (port["port"], port["class"], port["class_range"], port["berthd"]) == (60054, "Dynamic", "49152-65535", None)
-    assert set(port) == {"port", "class", "class_range", "service", "here", "kernel", "berthd"}
+    assert set(port) == {"port", "class", "class_range", "services", "known_uses", "service", "here", "kernel", "berthd"}
     assert set(port["kernel"]) == {"local_range", "in_local_range", "reserved"}
 
 
@@ -300,6 +300,64 @@ def test_ports_in_a_range(serve, berth):
     assert len(lines) == 5 and lines[1].startswith("60054  Dynamic  -")
     assert lines[4].split()[:3] == ["53", "System", "domain"]
     assert len(json.loads(good(berth("port", "60054-60056", "--json")))["ports"]) == 3
+
+
+def test_port_with_services(berth):
+    """What the registry has, not what this machine's /etc/services has: http over UDP is in the one alone."""
+    out = good(berth("port", "80"))
+    assert "service  http, on UDP and TCP (RFC 9110), on SCTP (RFC 9260); also www, www-http\n" in out
+    assert "service  none is registered\n" in good(berth("port", "24"))
+    [port] = json.loads(good(berth("port", "853", "--json")))["ports"]
+    assert port["known_uses"] == [] and port["services"] == [
+        {"name": "domain-s", "port": 853, "transports": ["tcp"], "rfc": 7858, "alias": False},
+        {"name": "domain-s", "port": 853, "transports": ["udp"], "rfc": 9250, "alias": False}]
+
+
+def test_port_with_known_uses(berth):
+    lines = good(berth("port", "60054")).splitlines()
+    at = next(i for i, line in enumerate(lines) if line.startswith("  known    Windows DNS Server "))
+    assert lines[at].split()[4:6] == ["60023-60081", "UDP"] and lines[at + 1].split()[:2] == ["mosh", "60000-61000"]
+    assert len({line.index(word) for line, word in zip(lines[at:], ["60023", "60000"])}) == 1
+    [port] = json.loads(good(berth("port", "51820", "--json")))["ports"]
+    first = port["known_uses"][0]
+    assert (first["who"], first["ports"], first["transports"], first["clash"]) == ("WireGuard", "51820", ["udp"], True)
+    assert all(use["source"] for use in port["known_uses"])
+    assert not any(use["clash"] for use in port["known_uses"][1:])
+    assert good(berth("port", "51820", "443")).splitlines()[1].split()[:3] == ["51820", "Dynamic", "(WireGuard)"]
+
+
+def test_service(berth):
+    lines = good(berth("service", "HTTPS", "x11", "853", "gds_db", "airplay")).splitlines()
+    assert [line.split() for line in lines] == [
+        ["service", "port", "on", "note"],
+        ["https", "443", "UDP", "and", "TCP", "RFC", "9110"],
+        ["https", "443", "SCTP", "RFC", "9260"],
+        ["x11", "6000-6063", "UDP", "and", "TCP"],
+        ["domain-s", "853", "TCP", "RFC", "7858"],
+        ["domain-s", "853", "UDP", "RFC", "9250"],
+        ["gds_db", "3050", "UDP", "and", "TCP", "a", "second", "name"],
+        ["airplay", "-", "UDP", "and", "TCP"]]
+    assert len({line.index(word) for line, word in zip(lines, ["port", "443", "443", "6000"])}) == 1
+    document = json.loads(good(berth("service", "x11", "--json")))
+    assert document["registry"] == "2026-08-17"
+    assert [row["port"] for row in document["services"][0]["found"]] == list(range(6000, 6064))
+
+
+@pytest.mark.parametrize("word, told", [
+    ("domian", "did you mean domain?"), ("wireguard", "WireGuard is known to use 51820 on UDP"),
+    ("entirely-else", "nothing is registered as"), ("24", "nothing is registered as"), ("", "nothing is registered as"),
+    ("\x1b[2J", "nothing is registered as")])
+def test_service_that_is_none(berth, word, told):
+    done = berth("service", "--", word, "domain")
+    assert done.returncode == 1 and told in done.stderr and "\x1b" not in done.stderr
+    assert done.stdout.splitlines()[1].split() == ["domain", "53", "UDP", "and", "TCP"]
+    found = json.loads(berth("service", "--json", "--", word).stdout)["services"][0]["found"]
+    assert found == []
+
+
+def test_service_without_a_name(berth):
+    done = berth("service")
+    assert (done.returncode, done.stdout) == (2, "") and "no service to look up" in done.stderr
 
 
 def test_all_ports_in_one_go(berth):

@@ -27,7 +27,7 @@ static void test_rows(void **state)
 		assert_int_not_equal(use->transports, 0);
 		assert_int_equal(use->transports & ~(SERVICE_UDP | SERVICE_TCP), 0);
 		assert_text(use->who, 40);
-		assert_text(use->why, 110);
+		assert_text(use->why, 88);
 		assert_text(use->source, 100);
 	}
 	assert_true(i > 30);
@@ -86,12 +86,25 @@ static void test_of_port(void **state)
 	assert_null(clash_of_port(53, 0));
 }
 
+static void test_of_name(void **state)
+{
+	(void)state;
+	assert_int_equal(clash_of_name("wireguard", 0)->ports.first, 51820);
+	assert_int_equal(clash_of_name("WireGuard", 1)->ports.first, 51821);
+	assert_null(clash_of_name("wireguard", 2));
+	assert_int_equal(clash_of_name("flannel", 0)->ports.first, 8285); /* "flannel, udp backend" */
+	static const char *const none[] = {"", "wire", "wireguard2", "plex media server"};
+	for (size_t i = 0; i < COUNT_OF(none); i++)
+		assert_null(clash_of_name(none[i], 0));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_rows),
 		cmocka_unit_test(test_clashes),
 		cmocka_unit_test(test_of_port),
+		cmocka_unit_test(test_of_name),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

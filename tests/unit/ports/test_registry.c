@@ -165,7 +165,8 @@ static void test_transport_words(void **state)
 	(void)state;
 	assert_string_equal(service_transport_words(0, text), "");
 	assert_string_equal(service_transport_words(SERVICE_TCP, text), "TCP");
-	assert_string_equal(service_transport_words(SERVICE_ALL, text), "UDP, TCP, SCTP, DCCP");
+	assert_string_equal(service_transport_words(SERVICE_ALL, text), "UDP, TCP, SCTP and DCCP");
+	assert_string_equal(service_transport_words(SERVICE_UDP | SERVICE_TCP, text), "UDP and TCP");
 }
 
 /* --- beside the XML --- */

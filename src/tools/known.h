@@ -1,0 +1,34 @@
+/* What is known of a port wherever it is: the services registered for it, and what else uses it.
+ *
+ *	char text[KNOWN_WORDS];
+ *	printf("%u: %s\n", port, known_services_words(port, text));
+ *	known_print_uses(port);
+ *
+ * Pure but for the printing; thread: one. */
+#pragma once
+
+#include <jansson.h>
+#include <stdint.h>
+
+#include "ports/clash.h"
+#include "ports/registry.h"
+#include "tools/print.h"
+
+enum { KNOWN_WORDS = 512 };
+
+/* "https, on UDP and TCP (RFC 9110), on SCTP (RFC 9260)"; "" when none is registered. */
+const char *known_services_words(uint16_t port, char out[static KNOWN_WORDS]);
+/* One name for a column: a service's, else that of the program it clashes with in brackets; "" when there is none. */
+const char *known_short(uint16_t port, char out[static KNOWN_WORDS]);
+/* Aligned lines, the first one with a label; nothing when there is no known use. */
+void known_print_uses(uint16_t port);
+/* "51820", "6881-6889" */
+const char *known_range_words(struct port_range range, char out[static PRINT_NUMBER]);
+
+/* {"name", "port" or null, "transports": ["udp"], "rfc" or null, "alias"}, and
+ * {"ports": "6881-6889", "transports", "clash", "who", "why", "source"} */
+json_t *known_service_json(const struct service *service);
+json_t *known_use_json(const struct known_use *use);
+/* Arrays of these. */
+json_t *known_services_json(uint16_t port);
+json_t *known_uses_json(uint16_t port);
