@@ -77,8 +77,8 @@ json_t *survey_ports_json(const struct survey *survey)
 		server->first->ports.reserved ? "reserved" : "fresh", "range", range, "usable",
 		(int)server->keeper.usable.count[PORT_USABLE], "pool", (int)survey->pool.size, "max",
 		(int)survey->pool.max, "idle", (int)survey->pool.idle, "held", (int)held, "lent",
-		(int)survey->pool.lent, "grown", (int)survey->pool.grown, "moorable",
-		(int)port_space_usable(server->space, survey->moorable.first, survey->moorable.last));
+		(int)survey->pool.lent, "lingering", (int)survey->lingering, "grown", (int)survey->pool.grown,
+		"moorable", (int)port_space_usable(server->space, survey->moorable.first, survey->moorable.last));
 }
 
 json_t *survey_counters_json(const struct server *server, const char *begin)
