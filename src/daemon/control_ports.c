@@ -100,7 +100,7 @@ enum { WHY = PORT_LIST_WHY };
 /* Ports of `text` go into one set and out of the other. 0, or an error with one line in `why`. */
 static int move_ports(struct port_set *to, struct port_set *from, const char *text, char why[static WHY])
 {
-	struct port_set *named = xalloc(sizeof(*named)); /* 8 KiB */
+	struct port_set *named = xzalloc(1, sizeof(*named)); /* 8 KiB */
 	int ret = port_list_parse(named, text, why, WHY);
 	if (ret == 0) {
 		port_set_join(to, named);
