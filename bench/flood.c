@@ -57,7 +57,7 @@ static bool write_query(struct query *q, const char *name, unsigned type)
 		name += label + (name[label] == '.');
 	}
 	*at++ = 0;
-	memcpy(at, (uint8_t[]){0, (uint8_t)type, 0, 1}, 4);
+	memcpy(at, (uint8_t[]){(uint8_t)(type >> 8), (uint8_t)type, 0, 1}, 4);
 	memcpy(at + 4, (uint8_t[]){0, 0, 41, 0x04, 0xd0, 0, 0, 0, 0, 0, 0}, 11); /* OPT, 1232 */
 	q->len = (uint16_t)(at + 15 - q->wire);
 	return true;
@@ -149,6 +149,11 @@ static int receive_some(int fd, struct batch *batch, struct tally *tally)
 	return got > 0 ? got : 1;
 }
 
+static unsigned long least(unsigned long a, unsigned long b)
+{
+	return a < b ? a : b;
+}
+
 static void flood(int fd, unsigned long count, unsigned long window)
 {
 	static struct batch batch;
@@ -156,7 +161,7 @@ static void flood(int fd, unsigned long count, unsigned long window)
 	double begin = now_s(), last = begin;
 	while (tally.answered < count) {
 		while (tally.sent < count && tally.sent - tally.answered < window)
-			send_some(fd, &batch, &tally, count - tally.sent);
+			send_some(fd, &batch, &tally, least(count - tally.sent, tally.answered + window - tally.sent));
 		if (receive_some(fd, &batch, &tally) == 0)
 			break;
 		last = now_s();

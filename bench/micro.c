@@ -1,5 +1,5 @@
 /* What single pieces cost: an exchange on a re-moored socket and on a fresh one, a switch of fibers, reading a
- *referral. One thread on loopback; CPU time of the process; medians of five rounds. Prints a table.
+ * referral. One thread on loopback; CPU time of the process; medians of five rounds. Prints a table.
  *
  *	micro [ROUNDS]
  */
@@ -81,7 +81,7 @@ static double exchange_us(uint16_t first, uint16_t last, bool stay)
 	struct port_set *set = xalloc(sizeof(*set));
 	port_set_fill(set, first, last);
 	port_space_set_usable(space, set);
-	struct pool_conf conf = {.space = space, .ledger = ledger_new(1000), .size = 100, .ipv4 = true};
+	struct pool_conf conf = {.space = space, .ledger = ledger_new(1000), .size = 100, .max = 100, .ipv4 = true};
 	struct pool *pool = pool_new(&conf);
 	struct loan *kept = stay ? lend(pool, &to) : NULL;
 	double begin = cpu_us();

@@ -25,9 +25,12 @@ def run(directory, command):
     for program, package in (("nsd", "nsd"), ("ip", "iproute2"), ("unshare", "util-linux"), ("setpriv", "util-linux")):
         find_program(program, package)
     inside_read, inside_write = os.pipe()
-    child = subprocess.Popen(_unshare_command(directory, inside_write, command), pass_fds=[inside_write])
+    entry = str(Path(__file__).with_name("lab"))
+    child = subprocess.Popen(
+        [*unshare_prefix(), sys.executable, entry, "inside", str(directory), str(inside_write), "--", *command],
+        pass_fds=[inside_write])
     os.close(inside_write)
-    _pass_signals_on(child)
+    pass_signals_on(child)
     is_inside = os.read(inside_read, 1) != b""
     status = child.wait()
     if not is_inside and status >= 0:
@@ -39,7 +42,8 @@ def run(directory, command):
     return status if status >= 0 else 128 - status
 
 
-def _unshare_command(directory, inside_fd, command):
+def unshare_prefix():
+    """What stands before a command that is to be process 1 of new namespaces."""
     # If this process is killed, unshare goes with it, and the whole lab with unshare.
     unshare = ["setpriv", "--pdeathsig", "KILL", "unshare"]
     if not _may_unshare():
@@ -47,8 +51,7 @@ def _unshare_command(directory, inside_fd, command):
     unshare += ["--net", "--mount", "--pid", "--fork", "--kill-child"]
     if not _root_is_mounted():
         unshare += ["--propagation", "unchanged"]
-    entry = str(Path(__file__).with_name("lab"))
-    return unshare + [sys.executable, entry, "inside", str(directory), str(inside_fd), "--", *command]
+    return unshare
 
 
 def _root_is_mounted():
@@ -64,7 +67,7 @@ def _may_unshare():
     return os.geteuid() == 0
 
 
-def _pass_signals_on(child):
+def pass_signals_on(child):
     """A request to end goes to the inner process; unshare itself does not listen to any."""
     def on_end(number, _frame):
         signal.alarm(GRACE_S)
@@ -113,6 +116,11 @@ def _mount_private(directory):
         # In a chroot a new mount could show up outside and stay: so runs on one DIR take turns instead.
         turn = os.open(directory / "run", os.O_RDONLY | os.O_CLOEXEC)
         fcntl.flock(turn, fcntl.LOCK_EX)  # until this process ends
+    mount_proc()
+
+
+def mount_proc():
+    """From now on /proc speaks of the new process namespace."""
     try:
         if not _root_is_mounted():
             _mount("--make-private", "/proc")  # what comes on top of it stays in here

@@ -74,7 +74,7 @@
 #define LIMIT_QUEUE        4096  /* exchanges of a worker that wait at once */
 #define LIMIT_SERVER_SHARE 4     /* one server may hold a 4th of ports.max, so that a deaf one cannot hold them all, */
 #define LIMIT_ZONE_SHARE   2     /* and the servers of one zone half */
-#define LIMIT_LOOK_S       15    /* who else holds ports on this machine is looked at that often */
+#define LIMIT_LOOK_S       5     /* who else holds ports on this machine is looked at that often */
 #define LIMIT_LEDGER       65536 /* loans remembered: with 7,000 questions a second some nine seconds */
 
 /* --- caches --- */

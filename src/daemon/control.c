@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/arena.h"
+#include "base/check.h"
 #include "base/error.h"
 #include "base/limits.h"
 #include "base/log.h"
@@ -54,6 +55,8 @@ static void on_closed(struct stream *stream)
 void control_reply(struct control_call *call, json_t *reply)
 {
 	struct client *client = call->client;
+	if (!expect(reply != NULL)) /* json_pack found a mistake of ours: who asked must not wait for ever */
+		reply = json_pack("{s:s}", "error", "the reply could not be put together; this is a mistake in berthd");
 	char *text = json_dumps(reply, JSON_COMPACT | JSON_ENSURE_ASCII);
 	json_decref(reply);
 	if (text != NULL && !client->stream.closed) {

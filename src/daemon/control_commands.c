@@ -134,13 +134,39 @@ static json_t *lines_json(char *text)
 	return lines;
 }
 
+/* A letter sent after the reload's comes home after it: by then all workers obey, and the next reload may begin. */
+struct reload_reply {
+	struct tour tour;
+	struct control_call *call;
+	json_t *reply;
+};
+
+static void visit_for_nothing(struct tour *tour, struct worker *worker)
+{
+	(void)tour;
+	(void)worker;
+}
+
+static void on_reloaded(struct tour *tour)
+{
+	struct reload_reply *after = container_of(tour, struct reload_reply, tour);
+	control_reply(after->call, after->reply);
+	free(after);
+}
+
 static void run_reload(struct control_call *call)
 {
 	char why[600];
-	if (server_reload(call->server, why, sizeof(why)) == 0)
-		control_reply(call, json_pack("{s:b, s:o}", "reloaded", 1, "warnings", lines_json(why)));
-	else
+	if (server_reload(call->server, why, sizeof(why)) != 0) {
 		control_reply_error(call, "%s", why);
+		return;
+	}
+	struct reload_reply *after = xzalloc(1, sizeof(*after));
+	after->call = call;
+	after->reply = json_pack("{s:b, s:o}", "reloaded", 1, "warnings", lines_json(why));
+	after->tour.visit = visit_for_nothing;
+	after->tour.done = on_reloaded;
+	tour_begin(&after->tour, call->server);
 }
 
 static void run_stop(struct control_call *call)

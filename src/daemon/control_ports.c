@@ -124,9 +124,10 @@ static int change_rules(struct usable_rules *rules, const json_t *request, char 
 			range);
 		return -1;
 	}
-	if (exclude != NULL && move_ports(&rules->exclude, &rules->include, exclude, why) != 0)
+	if (include != NULL && move_ports(&rules->include, &rules->exclude, include, why) != 0)
 		return -1;
-	return include != NULL ? move_ports(&rules->include, &rules->exclude, include, why) : 0;
+	/* Last: what is named in both is excluded. */
+	return exclude != NULL ? move_ports(&rules->exclude, &rules->include, exclude, why) : 0;
 }
 
 /* ["5353", "60100-60199"]: as a configuration has them. */

@@ -78,8 +78,8 @@ json_t *survey_ports_json(const struct survey *survey)
 		server->first->ports.reserved ? "reserved" : "fresh", "range", range, "usable",
 		(int)server->keeper.usable.count[PORT_USABLE], "pool", (int)survey->pool.size, "max",
 		(int)survey->pool.max, "idle", (int)survey->pool.idle, "held", (int)held, "lent",
-		(int)survey->pool.lent, "lingering", (int)survey->lingering, "waiting", (int)survey->waiting, "grown",
-		(int)survey->pool.grown, "moorable",
+		(int)(survey->pool.lent - survey->lingering), "lingering", (int)survey->lingering, "waiting",
+		(int)survey->waiting, "grown", (int)survey->pool.grown, "moorable",
 		(int)port_space_usable(server->space, survey->moorable.first, survey->moorable.last));
 }
 

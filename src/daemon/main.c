@@ -1,5 +1,4 @@
 /* berthd: decides what the command line means, and how the process begins and ends. */
-#include <errno.h>
 #include <getopt.h>
 #include <pwd.h>
 #include <signal.h>
@@ -175,8 +174,8 @@ static int serve(struct config *config, const char *path)
 		fprintf(stderr, "berthd: %s\n", why);
 		return 1;
 	}
-	if (server_start(&server) != 0) {
-		fprintf(stderr, "berthd: threads cannot be started: %s\n", strerror(errno));
+	if (server_start(&server, why, sizeof(why)) != 0) {
+		fprintf(stderr, "berthd: %s\n", why);
 		return 1;
 	}
 	tell_ready(&server);

@@ -66,7 +66,26 @@ static void obey(struct server *server, const struct config *config)
 	server_preflight(config, &server->keeper.usable, &server->keeper.rules.range, log_line, NULL);
 }
 
-/* Ports that are held are bound here, while whoever started us may still bind them. */
+/* How many sockets the pool may hold and leave descriptors for clients, TCP to servers and loans beyond the pool. */
+static unsigned pool_sockets(const struct config *config, unsigned families)
+{
+	struct rlimit limit;
+	unsigned wanted = families * config->ports.pool;
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY)
+		return wanted;
+	rlim_t can = limit.rlim_cur / 2;
+	if (limit.rlim_cur > 2 * FILES_KEPT_FREE)
+		can = limit.rlim_cur - FILES_KEPT_FREE;
+	if (wanted <= can)
+		return wanted;
+	log_warning("ports.pool wants %u sockets, but %lu descriptors are allowed: %lu are kept; raise LimitNOFILE= or "
+		    "ulimit -n",
+		wanted, (unsigned long)limit.rlim_cur, (unsigned long)can);
+	return can > families ? (unsigned)can : families;
+}
+
+/* As the user that the daemon stays: a port is shared only among sockets of one user (socket(7), SO_REUSEPORT). Ports
+ * below 1024 may be bound even then. */
 static int make_reserve(struct server *server, char *why, size_t size)
 {
 	const struct config *config = server->config;
@@ -79,9 +98,10 @@ static int make_reserve(struct server *server, char *why, size_t size)
 		snprintf(why, size, "ports: not one usable port could be bound; see berth check");
 		return E_NOPORT;
 	}
+	unsigned families = config->resolver.ipv4 && config->resolver.ipv6 ? 2 : 1;
 	struct reserve_conf conf = {
 		.space = server->space,
-		.size = config->ports.pool,
+		.size = pool_sockets(config, families) / families,
 		.uses = config->ports.uses,
 		.age_s = config->ports.age_s,
 		.ipv4 = config->resolver.ipv4,
@@ -165,27 +185,13 @@ static int open_listeners(struct server *server, struct worker *worker, char *wh
 	return 0;
 }
 
-/* How many sockets the pool may hold and leave descriptors for clients, TCP to servers and loans beyond the pool. */
-static unsigned pool_sockets(const struct config *config)
-{
-	struct rlimit limit;
-	unsigned wanted = config->ports.pool;
-	if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY)
-		return wanted;
-	rlim_t can = limit.rlim_cur / 2;
-	if (limit.rlim_cur > 2 * FILES_KEPT_FREE)
-		can = limit.rlim_cur - FILES_KEPT_FREE;
-	if (wanted <= can)
-		return wanted;
-	log_warning("ports.pool is %u, but %lu descriptors are allowed: %lu sockets are kept; raise LimitNOFILE= or "
-		    "ulimit -n",
-		wanted, (unsigned long)limit.rlim_cur, (unsigned long)can);
-	return (unsigned)can;
-}
-
 static void equip_workers(struct server *server, const struct settings *settings)
 {
-	unsigned sockets = pool_sockets(server->config);
+	unsigned sockets = 0;
+	if (server->reserve != NULL)
+		sockets = reserve_size(server->reserve);
+	else if (server->single == NULL)
+		sockets = pool_sockets(server->config, 1);
 	for (unsigned i = 0; i < server->workers; i++) {
 		worker_equip(&server->worker[i], sockets);
 		worker_apply(&server->worker[i], settings);
@@ -202,8 +208,8 @@ int server_init(struct server *server, struct config *config, const char *config
 		free(settings);
 		return ret;
 	}
+	server->settings = settings;
 	make_shared(server);
-	ret = make_reserve(server, why, size);
 	server->workers = count_workers(config);
 	server->worker = aligned_alloc(64, server->workers * sizeof(*server->worker));
 	if (server->worker == NULL)
@@ -215,19 +221,23 @@ int server_init(struct server *server, struct config *config, const char *config
 		if (ret == 0)
 			ret = open_listeners(server, worker, why, size);
 	}
-	if (ret == 0)
-		ret = control_open(&server->control, server, why, size);
-	if (ret == 0)
-		equip_workers(server, settings);
-	free(settings);
-	return ret;
+	return ret == 0 ? control_open(&server->control, server, why, size) : ret;
 }
 
-int server_start(struct server *server)
+int server_start(struct server *server, char *why, size_t size)
 {
-	for (unsigned i = 0; i < server->workers; i++)
-		if (worker_start(&server->worker[i]) != 0)
+	int ret = make_reserve(server, why, size);
+	if (ret != 0)
+		return ret;
+	equip_workers(server, server->settings);
+	free(server->settings);
+	server->settings = NULL;
+	for (unsigned i = 0; i < server->workers; i++) {
+		if (worker_start(&server->worker[i]) != 0) {
+			snprintf(why, size, "threads cannot be started; raise the limit of tasks (TasksMax=)");
 			return E_SYSTEM;
+		}
+	}
 	control_start(server->control);
 	keeper_start(&server->keeper);
 	return 0;

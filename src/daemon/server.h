@@ -2,7 +2,8 @@
  *
  *	struct server server;
  *	if (server_init(&server, config, path, why) != 0) ...    sockets bound, nothing running yet
- *	server_start(&server);
+ *	privilege_drop(...);
+ *	if (server_start(&server, why) != 0) ...                 ports held, workers running
  *	loop_run(&server.loop);                                  the main thread: signals and control
  *	server_stop(&server);                                    workers joined, all freed
  *
@@ -59,8 +60,9 @@ struct server {
 	struct loop loop;        /* of the main thread */
 	struct port_space *space;
 	struct keeper keeper;
-	struct reserve *reserve; /* with lend: reserved, */
-	struct single *single;   /* or this one with a pool of 0; else both are NULL */
+	struct settings *settings; /* of the workers, from server_init to server_start */
+	struct reserve *reserve;   /* with lend: reserved, */
+	struct single *single;     /* or this one with a pool of 0; else both are NULL */
 	struct rrcache *rrcache;
 	struct facts_table *facts;
 	struct inflight *inflight;
@@ -73,7 +75,8 @@ struct server {
 };
 
 int server_init(struct server *server, struct config *config, const char *config_path, char *why, size_t size);
-int server_start(struct server *server);
+/* As the user that the daemon stays: ports that are held belong to whoever bound them. */
+int server_start(struct server *server, char *why, size_t size);
 void server_stop(struct server *server);
 /* Reads the configuration again and gives it to the workers. 0, with a line in `why` for each change that takes effect
  * with the next start only; or an error with one line in `why`, and nothing has changed. */

@@ -18,15 +18,26 @@ double chi_square_p(double chi_square, unsigned degrees)
 	return 0.5 * erfc(z / sqrt(2));
 }
 
-/* Sums for the correlation of neighbours, taken from the middle of the range so that no digit is lost. */
+/* Sums for the correlation of neighbours. Values count from the middle of the set: else, where the ports are few, the
+ * first and the last draw, which have one neighbour only, would weigh more than all correlation. */
 struct neighbours {
+	double middle;
 	double sum, squares, products;
 	double before;
 	unsigned count;
 };
 
-static void add_neighbour(struct neighbours *n, double value)
+static double middle_of(const struct port_set *set, unsigned count)
 {
+	double sum = 0;
+	for (unsigned port = 0; port < PORTS_ALL; port++)
+		sum += port_set_has(set, (uint16_t)port) ? port : 0;
+	return sum / count;
+}
+
+static void add_neighbour(struct neighbours *n, uint16_t port)
+{
+	double value = port - n->middle;
 	n->sum += value;
 	n->squares += value * value;
 	if (n->count > 0)
@@ -50,14 +61,14 @@ void audit_draws(struct audit *out, uint16_t (*draw)(void *arg), void *arg, cons
 		return;
 	unsigned *seen = xzalloc(PORTS_ALL, sizeof(*seen));
 	unsigned wanted = out->kinds * PER_PORT;
-	struct neighbours n = {0};
+	struct neighbours n = {.middle = middle_of(among, out->kinds)};
 	wanted = wanted < DRAWS_LEAST ? DRAWS_LEAST : wanted > DRAWS_MOST ? DRAWS_MOST : wanted;
 	for (unsigned i = 0; i < wanted; i++) {
 		uint16_t port = draw(arg);
 		if (port == 0)
 			continue;
 		seen[port]++;
-		add_neighbour(&n, (double)port - PORTS_ALL / 2);
+		add_neighbour(&n, port);
 	}
 	out->draws = n.count;
 	double expected = (double)out->draws / out->kinds;

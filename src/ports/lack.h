@@ -1,6 +1,7 @@
 /* Why no port could be lent, counted by cause and told the operator once, not for every question. For ports/ only.
  *
- *	lack_note(LACK_FILES, space);
+ *	lack_count(lack_of_errno(errno));
+ *	lack_tell(LACK_FILES, space);
  *
  * Thread: any. */
 #pragma once

@@ -182,6 +182,10 @@ static void return_reserved(struct pool *pool, struct loan *loan, enum loan_outc
 static int lend_shared(struct pool *pool, const struct addr *server, struct loan **out)
 {
 	int fd, ret = single_take(pool->conf.single, server, &fd);
+	if (ret == E_NOPORT) {
+		pool->lack = lack_of_errno(errno);
+		lack_count(pool->lack);
+	}
 	if (ret != 0)
 		return ret;
 	struct loan *loan = loan_new(pool->conf.user_size);

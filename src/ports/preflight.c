@@ -49,8 +49,10 @@ static void tell_set(const struct preflight *flight, const struct report *report
 		if (flight->usable->count[why] > 0 && len < sizeof(away))
 			len += (size_t)snprintf(away + len, sizeof(away) - len, "%s%u %s", len > 0 ? ", " : "",
 				flight->usable->count[why], words[why]);
-	tell(report, PREFLIGHT_GOOD, "%u ports of %u-%u are usable%s%s%s", flight->usable->count[PORT_USABLE],
-		flight->range.first, flight->range.last, len > 0 ? " (not: " : "", away, len > 0 ? ")" : "");
+	bool any = flight->usable->count[PORT_USABLE] > 0;
+	tell(report, any ? PREFLIGHT_GOOD : PREFLIGHT_WARNING, "%u ports of %u-%u are usable%s%s%s",
+		flight->usable->count[PORT_USABLE], flight->range.first, flight->range.last, len > 0 ? " (not: " : "",
+		away, len > 0 ? ")" : "");
 }
 
 static void tell_bits(const struct preflight *flight, const struct report *report)
@@ -86,7 +88,7 @@ static void tell_kernel_range(const struct preflight *flight, const struct repor
 	struct port_range kernel;
 	unsigned usable = flight->usable->count[PORT_USABLE];
 	kernel_local_range(&kernel);
-	if (flight->reserved)
+	if (flight->reserved || usable == 0)
 		return;
 	if (!kernel_can_moor()) {
 		tell(report, PREFLIGHT_NOTE,

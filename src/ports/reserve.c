@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <ifaddrs.h>
-#include <net/if.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +16,7 @@
 #include "base/log.h"
 #include "base/random.h"
 #include "ports/kernel.h"
+#include "ports/lack.h"
 #include "ports/moor.h"
 
 enum { LOOK_EVERY_US = 1000000, LOOK_AT_ADDRESSES_US = 5000000, SWAPS_PER_LOOK = 64 };
@@ -26,8 +26,9 @@ enum { LOOK_EVERY_US = 1000000, LOOK_AT_ADDRESSES_US = 5000000, SWAPS_PER_LOOK =
 enum source { SOURCE_NONE, SOURCE_LOOPBACK, SOURCE_OTHER };
 
 struct family {
-	struct berth *berth;                            /* [size] */
-	_Atomic uint64_t idle[(RESERVE_MAX + 63) / 64]; /* a set bit is whose thread clears it */
+	struct berth *berth; /* [size] */
+	/* A set bit is the berth of whose thread clears it. */
+	_Atomic uint64_t idle[(RESERVE_MAX + 63) / 64], empty[(RESERVE_MAX + 63) / 64];
 	_Atomic uint32_t held;
 	_Atomic bool is_open;
 	_Atomic bool one_source; /* this machine has one address of the family but loopback's */
@@ -43,17 +44,18 @@ struct reserve {
 
 /* --- who has a berth --- */
 
-static bool try_claim(struct family *f, unsigned at)
+static bool try_claim(_Atomic uint64_t bits[], unsigned at)
 {
 	uint64_t bit = UINT64_C(1) << at % 64;
-	_Atomic uint64_t *word = &f->idle[at / 64];
+	_Atomic uint64_t *word = &bits[at / 64];
 	return (atomic_load_explicit(word, memory_order_relaxed) & bit) &&
 	       (atomic_fetch_and_explicit(word, ~bit, memory_order_acquire) & bit);
 }
 
-static void unclaim(struct family *f, unsigned at)
+static void unclaim(struct family *f, const struct berth *berth)
 {
-	atomic_fetch_or_explicit(&f->idle[at / 64], UINT64_C(1) << at % 64, memory_order_release);
+	_Atomic uint64_t *bits = berth->fd >= 0 ? f->idle : f->empty;
+	atomic_fetch_or_explicit(&bits[berth->at / 64], UINT64_C(1) << berth->at % 64, memory_order_release);
 }
 
 /* When few are idle, they are listed and one of them is drawn. Still uniform. */
@@ -67,7 +69,7 @@ static struct berth *claim_of_rest(const struct reserve *reserve, struct family 
 	while (count > 0 && found == NULL) {
 		unsigned i = random_below(count), at = rest[i];
 		rest[i] = rest[--count];
-		if (try_claim(f, at))
+		if (try_claim(f->idle, at))
 			found = &f->berth[at];
 	}
 	free(rest);
@@ -78,10 +80,19 @@ static struct berth *claim_random(const struct reserve *reserve, struct family *
 {
 	for (int i = 0; i < LIMIT_PORT_DRAWS; i++) {
 		unsigned at = random_below(reserve->conf.size);
-		if (try_claim(f, at))
+		if (try_claim(f->idle, at))
 			return &f->berth[at];
 	}
 	return claim_of_rest(reserve, f);
+}
+
+/* One that could not be opened before. */
+static struct berth *claim_empty(const struct reserve *reserve, struct family *f)
+{
+	for (unsigned at = 0; at < reserve->conf.size; at++)
+		if (try_claim(f->empty, at))
+			return &f->berth[at];
+	return NULL;
 }
 
 /* --- opening and swapping ports; the berth is claimed --- */
@@ -91,8 +102,10 @@ static int open_port(const struct family *f, uint16_t port)
 	int fd = moor_open(f->domain, false);
 	if (fd < 0)
 		return -1;
-	if (moor_bind(fd, f->domain, port) == 0 && moor_darken(fd, f->domain) == 0)
+	if (moor_bind(fd, f->domain, port) == 0 && moor_darken(fd, f->domain) == 0) {
+		moor_drain(fd); /* for a moment it heard everybody */
 		return fd;
+	}
 	int error = errno;
 	close(fd);
 	errno = error;
@@ -116,6 +129,7 @@ static void fill(struct reserve *reserve, struct family *f, struct berth *berth,
 			atomic_fetch_add(&f->held, 1);
 			return;
 		}
+		lack_count(lack_of_errno(errno));
 		if (errno != EADDRINUSE && errno != EACCES) {
 			port_space_release(reserve->conf.space, port);
 			return;
@@ -152,7 +166,7 @@ static void open_family(struct reserve *reserve, struct family *f, struct port_d
 		if (reserve->conf.age_s > 0)
 			berth->born_us = now_us - random_below(reserve->conf.age_s) * 1000000ull;
 		opened += berth->fd >= 0;
-		unclaim(f, at);
+		unclaim(f, berth);
 	}
 	if (!f->is_open && opened < size)
 		log_warning(
@@ -165,12 +179,13 @@ static void open_family(struct reserve *reserve, struct family *f, struct port_d
 
 /* --- addresses of this machine --- */
 
+/* Addresses of services often stand on the loopback interface, and are as good a source as any. */
 static bool is_other(const struct ifaddrs *i, int domain)
 {
-	if (i->ifa_addr == NULL || i->ifa_addr->sa_family != domain || (i->ifa_flags & IFF_LOOPBACK))
+	if (i->ifa_addr == NULL || i->ifa_addr->sa_family != domain)
 		return false;
-	const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)(const void *)i->ifa_addr;
-	return domain == AF_INET || !IN6_IS_ADDR_LINKLOCAL(&v6->sin6_addr);
+	const struct addr *addr = (const struct addr *)(const void *)i->ifa_addr;
+	return !addr_is_loopback(addr) && (domain == AF_INET || !IN6_IS_ADDR_LINKLOCAL(&addr->v6.sin6_addr));
 }
 
 static void count_addresses(struct reserve *reserve)
@@ -190,18 +205,33 @@ static void count_addresses(struct reserve *reserve)
 
 /* --- the reserve --- */
 
+/* Not all usable ports are held: questions over TCP and loans beyond the pool need some as well. */
+static unsigned affordable(const struct reserve_conf *conf)
+{
+	unsigned usable = port_space_usable(conf->space, 1, PORTS_ALL - 1), families = conf->ipv4 + conf->ipv6;
+	unsigned most = families > 0 ? (usable - (usable + 7) / 8) / families : conf->size;
+	if (conf->size <= most)
+		return conf->size;
+	log_warning(
+		"of %u usable ports %u are reserved for each family, not ports.pool, which is %u: an eighth is left "
+		"for TCP; widen ports.range, or make ports.pool smaller",
+		usable, most > 0 ? most : 1, conf->size);
+	return most > 0 ? most : 1;
+}
+
 struct reserve *reserve_new(const struct reserve_conf *conf)
 {
 	struct reserve *reserve = xzalloc(1, sizeof(*reserve));
 	struct port_draw draw = {.space = conf->space};
 	struct addr far;
 	reserve->conf = *conf;
+	reserve->conf.size = affordable(conf);
 	pthread_mutex_init(&reserve->opening, NULL);
 	for (int v6 = 0; v6 < 2; v6++) {
 		struct family *f = &reserve->family[v6];
 		f->domain = v6 ? AF_INET6 : AF_INET;
-		f->berth = xzalloc(conf->size, sizeof(*f->berth));
-		for (unsigned at = 0; at < conf->size; at++)
+		f->berth = xzalloc(reserve->conf.size, sizeof(*f->berth));
+		for (unsigned at = 0; at < reserve->conf.size; at++)
 			f->berth[at] = (struct berth){.fd = -1, .at = at};
 		/* An address that nobody has (RFC 5737, RFC 3849): is there a way out? Else the family is opened when it
 		 * is asked for. */
@@ -280,22 +310,32 @@ int hand_take(struct hand *hand, const struct addr *server, struct berth **out)
 {
 	struct reserve *reserve = hand->reserve;
 	struct family *f = &reserve->family[addr_is_v6(server)];
-	if (!atomic_load_explicit(&f->is_open, memory_order_acquire))
+	if (!atomic_load_explicit(&f->is_open, memory_order_acquire)) {
+		if (!kernel_has_route(server))
+			return E_UNREACH;
 		open_family(reserve, f, hand->draw);
+	}
 	for (int i = 0; i < LIMIT_LEND_TRIES; i++) {
 		struct berth *berth = claim_random(reserve, f);
 		if (berth == NULL)
+			berth = claim_empty(reserve, f);
+		if (berth == NULL)
 			return E_NOPORT;
-		if (berth->fd < 0 || !port_space_is_usable(reserve->conf.space, berth->port))
+		bool was_empty = berth->fd < 0;
+		if (was_empty || !port_space_is_usable(reserve->conf.space, berth->port))
 			swap(reserve, f, berth, hand->draw);
 		if (berth->fd < 0) {
-			unclaim(f, berth->at);
+			unclaim(f, berth);
+			if (was_empty)
+				return E_NOPORT;
 			continue;
 		}
 		int ret = connect_to(f, berth, server);
+		if (berth->given_us != 0)
+			moor_drain(berth->fd); /* what its last server sent since */
 		if (ret != 0) {
 			darken(reserve, f, berth);
-			unclaim(f, berth->at);
+			unclaim(f, berth);
 			return ret;
 		}
 		*out = berth;
@@ -334,7 +374,7 @@ void hand_give(struct hand *hand, struct berth *berth, bool clean)
 		berth->given_us = now_us;
 		hand->ring[(hand->first + hand->count++) % HAND_RING] = (struct dusk){berth, now_us};
 	}
-	unclaim(f, berth->at);
+	unclaim(f, berth);
 }
 
 /* --- tending --- */
@@ -346,27 +386,30 @@ static void darken_due(struct hand *hand, uint64_t now_us)
 		if (now_us < dusk->given_us + LIMIT_DUSK_MS * 1000ull)
 			return;
 		struct family *f = family_of(hand->reserve, dusk->berth);
-		if (!try_claim(f, dusk->berth->at))
+		if (!try_claim(f->idle, dusk->berth->at))
 			continue; /* lent again */
-		if (dusk->berth->given_us == dusk->given_us && dusk->berth->fd >= 0)
+		if (dusk->berth->given_us == dusk->given_us)
 			darken(hand->reserve, f, dusk->berth);
-		unclaim(f, dusk->berth->at);
+		unclaim(f, dusk->berth);
 	}
 }
 
+/* Where one empty berth cannot be filled the others are left alone, or they would use up the swaps of this look. */
 static void swap_worn(struct hand *hand, struct family *f, uint64_t now_us)
 {
 	struct reserve *reserve = hand->reserve;
 	unsigned swaps = 0;
+	bool fills = true;
 	for (unsigned at = 0; at < reserve->conf.size && swaps < SWAPS_PER_LOOK; at++) {
-		if (!try_claim(f, at))
+		if (!try_claim(f->idle, at) && !(fills && try_claim(f->empty, at)))
 			continue;
 		struct berth *berth = &f->berth[at];
 		if (berth->fd < 0 || is_worn(reserve, berth, now_us)) {
 			swap(reserve, f, berth, hand->draw);
+			fills = berth->fd >= 0;
 			swaps++;
 		}
-		unclaim(f, at);
+		unclaim(f, berth);
 	}
 }
 

@@ -48,6 +48,7 @@ struct reserve *reserve_new(const struct reserve_conf *conf);
 void reserve_free(struct reserve *reserve);
 /* How many ports are held, of both families. */
 unsigned reserve_held(const struct reserve *reserve);
+/* Of one family: fewer than were asked for when an eighth of the usable ports would not be left. */
 unsigned reserve_size(const struct reserve *reserve);
 
 /* A berth that was given back and is still connected to its server. */

@@ -17,7 +17,7 @@ enum { PLACES = 4096, HASH_SEED = 0x0be1 };
 struct single {
 	struct port_space *space;
 	uint16_t port;
-	int holder[2]; /* keep the port while nobody asks, dark; -1: this machine does not speak the family */
+	int holder[2]; /* keep the port while nobody asks, dark; -1: not wanted, or this machine lacks the family */
 	_Atomic bool busy[PLACES]; /* by hash of the server: two that share a place wait for each other */
 };
 
@@ -41,14 +41,25 @@ static int open_shared(int domain, uint16_t port)
 	return -1;
 }
 
-static int hold(int domain, uint16_t port)
+/* False: another program has the port. A family that this machine lacks is held nowhere, and that is all right. */
+static bool hold(int domain, uint16_t port, int *holder)
 {
-	int fd = open_shared(domain, port);
-	if (fd >= 0 && moor_darken(fd, domain) != 0) {
-		close(fd);
-		fd = -1;
+	*holder = open_shared(domain, port);
+	if (*holder >= 0 && moor_darken(*holder, domain) != 0) {
+		close(*holder);
+		*holder = -1;
+		return true;
 	}
-	return fd;
+	return *holder >= 0 || (errno != EADDRINUSE && errno != EACCES);
+}
+
+static void let_go(struct single *single)
+{
+	for (int v6 = 0; v6 < 2; v6++) {
+		if (single->holder[v6] >= 0)
+			close(single->holder[v6]);
+		single->holder[v6] = -1;
+	}
 }
 
 struct single *single_new(struct port_space *space, bool ipv4, bool ipv6)
@@ -56,16 +67,19 @@ struct single *single_new(struct port_space *space, bool ipv4, bool ipv6)
 	struct single *single = xzalloc(1, sizeof(*single));
 	struct port_draw draw = {.space = space};
 	single->space = space;
+	single->holder[0] = single->holder[1] = -1;
 	for (int i = 0; i < LIMIT_LEND_TRIES && single->port == 0; i++) {
 		uint16_t port;
 		if (port_draw(&draw, &port) != 0)
 			break;
-		single->holder[0] = ipv4 ? hold(AF_INET, port) : -1;
-		single->holder[1] = ipv6 ? hold(AF_INET6, port) : -1;
-		if (single->holder[0] >= 0 || single->holder[1] >= 0)
+		bool had = (!ipv4 || hold(AF_INET, port, &single->holder[0])) &&
+			   (!ipv6 || hold(AF_INET6, port, &single->holder[1]));
+		if (had && (single->holder[0] >= 0 || single->holder[1] >= 0)) {
 			single->port = port;
-		else
+		} else {
+			let_go(single);
 			port_space_taken(space, port);
+		}
 	}
 	port_draw_deinit(&draw);
 	if (single->port != 0)
@@ -76,9 +90,7 @@ struct single *single_new(struct port_space *space, bool ipv4, bool ipv6)
 
 void single_free(struct single *single)
 {
-	for (int i = 0; i < 2; i++)
-		if (single->holder[i] >= 0)
-			close(single->holder[i]);
+	let_go(single);
 	port_space_release(single->space, single->port);
 	free(single);
 }

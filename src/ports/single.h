@@ -19,6 +19,6 @@ struct single;
 struct single *single_new(struct port_space *space, bool ipv4, bool ipv6);
 void single_free(struct single *single);
 uint16_t single_port(const struct single *single);
-/* 0; E_BUSY: the server is being asked already; E_UNREACH, E_NOPORT. */
+/* 0; E_BUSY: the server is being asked already; E_UNREACH; E_NOPORT with errno. */
 int single_take(struct single *single, const struct addr *server, int *fd) __attribute__((warn_unused_result));
 void single_give(struct single *single, const struct addr *server);

@@ -22,6 +22,7 @@ struct cut_address {
 	uint8_t tries;
 	bool dropped; /* not asked again for this question */
 	bool no_edns;
+	bool no_edns_shown; /* by a reply with the question in it */
 };
 
 struct cut {

@@ -278,6 +278,11 @@ static int send_and_receive_await(struct attempt *at)
 		ret = over_tcp_await(at, "a datagram that did not match, it may be forged");
 		return ret == 0 || ret == E_BUDGET || ret == E_CANCELED ? ret : E_MISMATCH;
 	}
+	if (ret == E_MALFORMED) {
+		/* It matched, and is broken: what comes over TCP is the server's own, whoever broke this one. */
+		ret = over_tcp_await(at, "the reply cannot be read");
+		return ret == 0 || ret == E_BUDGET || ret == E_CANCELED ? ret : E_MALFORMED;
+	}
 	if (ret != 0 || !at->reply->tc)
 		return ret;
 	counters_add(COUNT_UPSTREAM_TRUNCATED, 1);

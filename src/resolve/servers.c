@@ -181,8 +181,11 @@ static int ask_address_await(struct request *rq, const struct cut *cut, struct c
 		facts_note_reply(rq->resolver->conf.facts, &address->addr, rtt_us);
 	out->kind = reply_kind(&out->msg, cut->zone, q, ex.edns);
 	tell_kind(rq, out->kind);
-	if (out->kind == REPLY_NO_EDNS)
+	if (out->kind == REPLY_NO_EDNS) {
 		address->no_edns = true;
+		/* A header alone shows neither question nor case: it is believed for this lookup, and forgotten. */
+		address->no_edns_shown = out->msg.question.name != NULL;
+	}
 	if (out->kind == REPLY_NO_EDNS || out->kind == REPLY_BAD_COOKIE)
 		return E_NOENT; /* again, as it wants it */
 	if (out->kind == REPLY_LAME || out->kind == REPLY_FAILED) {
@@ -190,7 +193,7 @@ static int ask_address_await(struct request *rq, const struct cut *cut, struct c
 		return E_NOENT;
 	}
 	/* It understood the question without EDNS after all: remembered for the next one. */
-	if (address->no_edns && rtt_us > 0)
+	if (address->no_edns && address->no_edns_shown && rtt_us > 0)
 		facts_note_no_edns(rq->resolver->conf.facts, &address->addr);
 	return 0;
 }

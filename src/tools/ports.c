@@ -66,7 +66,7 @@ static void print_now(const json_t *reply)
 		grouped(count_of(reply, "held"), c), grouped(count_of(reply, "max"), d));
 	print_item("pool", COLUMN, text);
 	snprintf(text, sizeof(text),
-		"%s lent, of which %s wait for a late reply and %s are beyond the pool; %s waiting in the queue",
+		"%s lent, %s more wait for a late reply, %s beyond the pool; %s questions wait for a port",
 		grouped(count_of(reply, "lent"), a), grouped(count_of(reply, "lingering"), b),
 		grouped(count_of(reply, "grown"), c), grouped(count_of(reply, "waiting"), d));
 	print_item("now", COLUMN, text);

@@ -175,7 +175,7 @@ static void draw_standing(const json_t *ports)
 	draw_text("pool", text);
 	snprintf(text, sizeof(text), "%s wait for a late reply, %s beyond the pool",
 		grouped(count_of(ports, "lingering"), a), grouped(count_of(ports, "grown"), b));
-	draw_text("of those lent", text);
+	draw_text("besides", text);
 }
 
 static void draw_totals(const json_t *counters)

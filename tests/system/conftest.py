@@ -13,7 +13,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, Callable, Iterator
 
 import pytest
 
@@ -144,3 +144,42 @@ def shared(tmp_path_factory: pytest.TempPathFactory):
     daemon = Daemon(tmp_path_factory.mktemp("shared"), {}).start()
     yield daemon
     daemon.finish()
+
+
+@pytest.fixture
+def namespace() -> Iterator[None]:
+    """A network namespace of the test's own, with nothing but lo."""
+    from net import own_namespace
+
+    yield from own_namespace()
+
+
+@pytest.fixture
+def net(namespace: None) -> Iterator[Callable[..., Any]]:
+    """net(zones, {address: speech}) runs servers; none may stumble."""
+    from net import Net
+
+    nets: list[Net] = []
+
+    def run(zones: dict[str, Any] | None = None, servers: dict[str, Any] | None = None, **more: Any) -> Net:
+        nets.append(Net(zones, **more))
+        for address, speech in (servers or {}).items():
+            nets[-1].serve(address, speech)
+        return nets[-1].start()
+
+    yield run
+    for one in nets:
+        one.close()
+        assert one.mistakes == []
+
+
+@pytest.fixture
+def begin(start: Callable[..., Any], tmp_path: Path) -> Callable[..., Any]:
+    """A berthd with one worker that believes the net's root."""
+
+    def run(net: Any, resolver: dict[str, Any] | None = None, **config: Any) -> Any:
+        (tmp_path / "hints").write_text(net.hints())
+        return start(**{"workers": 1, "ports": {"pool": 100}, **config}, resolver={
+            "root-hints": tmp_path / "hints", "query-loopback": True, **(resolver or {})})
+
+    return run

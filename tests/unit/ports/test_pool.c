@@ -1,26 +1,22 @@
 /* Real sockets on loopback, in a network namespace of the test's own where that is possible. */
 #include "unit/unit.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <net/if.h>
-#include <sched.h>
-#include <stdlib.h>
-#include <sys/ioctl.h>
-#include <sys/resource.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
+#include "base/clock.h"
 #include "base/counters.h"
 #include "base/error.h"
 #include "base/limits.h"
 #include "base/log.h"
 #include "ports/kernel.h"
 #include "ports/pool.h"
+#include "ports/reserve.h"
+#include "ports/single.h"
+#include "unit/sockets.h"
 
 static struct port_space *space;
 static struct ledger *ledger;
 static struct pool *pool;
+static struct reserve *reserve; /* most tests have none */
+static struct single *single;
 static struct port_set set;
 static struct counters counters;
 static int server4 = -1, server6 = -1; /* bound, so that what is sent there arrives */
@@ -28,38 +24,46 @@ static struct addr address4, address6;
 static bool can_moor;
 static const struct loan_tag tag = {.len = 3, .bytes = "abc"};
 
-static int listen_at(const char *text, struct addr *out)
-{
-	socklen_t len = sizeof(*out);
-	assert_int_equal(addr_parse(out, text, 53), 0);
-	addr_set_port(out, 0);
-	int fd = socket(out->sa.sa_family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (fd >= 0 && (bind(fd, &out->sa, addr_socklen(out)) != 0 || getsockname(fd, &out->sa, &len) != 0)) {
-		close(fd);
-		fd = -1;
-	}
-	return fd;
-}
-
-static void begin_with(unsigned size, uint16_t first, uint16_t last)
+static void make_space(uint16_t first, uint16_t last)
 {
 	space = port_space_new();
 	ledger = ledger_new(64);
 	port_set_fill(&set, first, last);
 	port_space_set_usable(space, &set);
+}
+
+static void make_pool(unsigned size, unsigned max, bool alone)
+{
 	struct pool_conf conf = {.space = space,
 		.ledger = ledger,
+		.reserve = reserve,
+		.single = single,
+		.alone = alone,
 		.size = size,
-		.max = 60000,
+		.max = max,
 		.ipv4 = true,
 		.ipv6 = true,
 		.user_size = 64};
 	pool = pool_new(&conf);
 	memset(&counters, 0, sizeof(counters));
 	counters_attach(&counters);
-	server4 = listen_at("127.0.0.1", &address4);
-	server6 = listen_at("::1", &address6);
+	server4 = sockets_listen("127.0.0.1", &address4);
+	server6 = sockets_listen("::1", &address6);
 	assert_true(server4 >= 0);
+}
+
+static void begin_with(unsigned size, uint16_t first, uint16_t last)
+{
+	make_space(first, last);
+	make_pool(size, 60000, false);
+}
+
+static void begin_reserved(unsigned size, unsigned uses, bool alone)
+{
+	make_space(50000, 50999);
+	struct reserve_conf conf = {.space = space, .size = size, .uses = uses, .ipv4 = true, .ipv6 = true};
+	reserve = reserve_new(&conf);
+	make_pool(size, 60000, alone);
 }
 
 static int end(void **state)
@@ -67,6 +71,12 @@ static int end(void **state)
 	(void)state;
 	counters_attach(NULL);
 	pool_free(pool);
+	if (reserve != NULL)
+		reserve_free(reserve);
+	if (single != NULL)
+		single_free(single);
+	reserve = NULL;
+	single = NULL;
 	assert_int_equal(port_space_lent(space), 0);
 	port_space_free(space);
 	ledger_free(ledger);
@@ -74,14 +84,6 @@ static int end(void **state)
 	if (server6 >= 0)
 		close(server6);
 	return 0;
-}
-
-static uint16_t port_of(int fd)
-{
-	struct addr addr;
-	socklen_t len = sizeof(addr);
-	assert_int_equal(getsockname(fd, &addr.sa, &len), 0);
-	return addr_port(&addr);
 }
 
 /* How many sockets of this port the kernel lists. */
@@ -122,7 +124,7 @@ static void test_exactly_the_port(void **state)
 		const struct addr *server = v6 ? &address6 : &address4;
 		struct loan *loan = lend(server, tcp ? TRANSPORT_TCP : TRANSPORT_UDP);
 		uint16_t port = loan->port;
-		assert_int_equal(port_of(loan->fd), port);
+		assert_int_equal(sockets_port(loan->fd), port);
 		assert_true(port >= 50000 && port_space_is_lent(space, port));
 		assert_int_equal((loan->kind == LOAN_MOORED), !tcp && can_moor && port <= 60999);
 		if (!tcp) {
@@ -166,7 +168,7 @@ static void test_idle_hold_nothing(void **state)
 	for (int i = 0; i < 8; i++)
 		pool_return(pool, loans[i], LOAN_REPLY);
 	for (int i = 0; i < 8; i++) {
-		assert_int_equal(port_of(fds[i]), 0);
+		assert_int_equal(sockets_port(fds[i]), 0);
 		assert_int_equal(listed("/proc/self/net/udp", ports[i]), 0);
 	}
 	pool_state(pool, &now);
@@ -199,7 +201,7 @@ static void test_strangers_are_not_heard(void **state)
 	char buffer[8];
 	(void)state;
 	begin_with(1, 50000, 50009);
-	int stranger = listen_at("127.0.0.1", &stranger_address);
+	int stranger = sockets_listen("127.0.0.1", &stranger_address);
 	struct loan *loan = lend(&address4, TRANSPORT_UDP);
 	assert_int_equal(addr_parse(&to, "127.0.0.1", loan->port), 0);
 	assert_true(sendto(stranger, "forged", 6, 0, &to.sa, addr_socklen(&to)) == 6 || errno == ECONNREFUSED);
@@ -219,7 +221,7 @@ static void test_errors_die_too(void **state)
 	struct loan *loan = lend(&address4, TRANSPORT_UDP);
 	assert_int_equal(send(loan->fd, "x", 1, 0), 1);
 	pool_return(pool, loan, LOAN_ERROR);
-	server4 = listen_at("127.0.0.1", &address4);
+	server4 = sockets_listen("127.0.0.1", &address4);
 	loan = lend(&address4, TRANSPORT_UDP);
 	assert_int_equal(send(loan->fd, "x", 1, 0), 1);
 	pool_return(pool, loan, LOAN_REPLY);
@@ -233,19 +235,10 @@ static void test_outside_the_range(void **state)
 	struct loan *loan = lend(&address4, TRANSPORT_UDP);
 	uint16_t port = loan->port;
 	assert_false((loan->kind == LOAN_MOORED));
-	assert_int_equal(port_of(loan->fd), port);
+	assert_int_equal(sockets_port(loan->fd), port);
 	assert_int_equal(counted(COUNT_LOANS_FRESH), 1);
 	pool_return(pool, loan, LOAN_REPLY);
 	assert_int_equal(listed("/proc/self/net/udp", port), 0);
-}
-
-static int hold(uint16_t port)
-{
-	struct addr addr;
-	assert_int_equal(addr_parse(&addr, "0.0.0.0", port), 0);
-	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	assert_int_equal(bind(fd, &addr.sa, addr_socklen(&addr)), 0);
-	return fd;
 }
 
 /* A port of another program is passed over, counted, and not tried again for a while; below and above the range. */
@@ -257,11 +250,11 @@ static void test_taken_by_another(void **state)
 		begin_with(2, firsts[f], (uint16_t)(firsts[f] + 3));
 		int held[3];
 		for (uint16_t i = 0; i < 3; i++)
-			held[i] = hold((uint16_t)(firsts[f] + i));
+			held[i] = sockets_hold((uint16_t)(firsts[f] + i));
 		for (int i = 0; i < 20; i++) {
 			struct loan *loan = lend(&address4, TRANSPORT_UDP);
 			assert_int_equal(loan->port, firsts[f] + 3);
-			assert_int_equal(port_of(loan->fd), firsts[f] + 3);
+			assert_int_equal(sockets_port(loan->fd), firsts[f] + 3);
 			pool_return(pool, loan, LOAN_REPLY);
 		}
 		uint64_t taken = counted(COUNT_PORTS_TAKEN);
@@ -300,6 +293,116 @@ static void test_grows(void **state)
 	assert_int_equal(now.lent, 0);
 	assert_int_equal(now.idle, can_moor ? 2 : 0);
 }
+
+/* No more loans at once than are allowed; the next one can be had when one is back. */
+static void test_max(void **state)
+{
+	struct loan *loans[3], *none;
+	(void)state;
+	make_space(50000, 50099);
+	make_pool(2, 3, false);
+	for (int i = 0; i < 3; i++)
+		loans[i] = lend(&address4, i == 2 ? TRANSPORT_TCP : TRANSPORT_UDP);
+	for (int i = 0; i < 5; i++)
+		assert_int_equal(pool_lend(pool, &address4, TRANSPORT_UDP, &tag, &none), E_BUSY);
+	assert_int_equal(counted(COUNT_LOANS_FAILED), 0);
+	pool_return(pool, loans[0], LOAN_REPLY);
+	loans[0] = lend(&address4, TRANSPORT_UDP);
+	assert_int_equal(pool_lend(pool, &address4, TRANSPORT_UDP, &tag, &none), E_BUSY);
+	for (int i = 0; i < 3; i++)
+		pool_return(pool, loans[i], LOAN_REPLY);
+}
+
+/* --- ports that are held --- */
+
+/* Held ports first, then drawn ones beyond them, which are given back; over TCP drawn ones always. */
+static void test_reserved_then_drawn(void **state)
+{
+	for (int alone = 0; alone < 2; alone++) {
+		struct loan *loans[7];
+		struct pool_state now;
+		begin_reserved(4, 0, alone);
+		for (int i = 0; i < 7; i++) {
+			loans[i] = lend(&address4, i == 0 ? TRANSPORT_TCP : TRANSPORT_UDP);
+			assert_int_equal(loans[i]->kind == LOAN_RESERVED, i >= 1 && i <= 4);
+			assert_int_equal(sockets_port(loans[i]->fd), loans[i]->port);
+			assert_true(loans[i]->kind != LOAN_RESERVED || loans[i]->keeps_watch == alone);
+			for (int j = 0; j < i; j++)
+				assert_int_not_equal(loans[i]->port, loans[j]->port);
+		}
+		pool_state(pool, &now);
+		assert_true(now.size == 4 && now.lent == 7 && now.grown == 3 && now.idle == 0);
+		assert_int_equal(counted(COUNT_LOANS_RESERVED), 4);
+		assert_int_equal(counted(COUNT_LOANS_FRESH), 3);
+		for (int i = 0; i < 7; i++)
+			pool_return(pool, loans[i], i % 2 ? LOAN_REPLY : LOAN_TIMEOUT);
+		assert_int_equal(port_space_lent(space), reserve_held(reserve));
+		if (alone == 0)
+			end(state);
+	}
+}
+
+/* Where the reserve is this pool's alone, what the borrower noted stays with the descriptor, and ends with it. */
+static void test_reserved_keeps_watch(void **state)
+{
+	(void)state;
+	begin_reserved(1, 3, true);
+	for (int i = 0; i < 12; i++) {
+		struct loan *loan = lend(&address4, TRANSPORT_UDP);
+		assert_int_equal(loan->watched, i % 3 != 0); /* each third use another socket */
+		assert_int_equal(loan->user[0], i);
+		loan->watched = true;
+		loan->user[0]++;
+		pool_return(pool, loan, LOAN_REPLY);
+	}
+}
+
+static void test_reserved_freed_with_loans_out(void **state)
+{
+	(void)state;
+	begin_reserved(8, 0, true);
+	for (int i = 0; i < 12; i++)
+		lend(i % 2 && server6 >= 0 ? &address6 : &address4, i % 3 ? TRANSPORT_UDP : TRANSPORT_TCP);
+}
+
+/* A reserve is tended through its pool: dark after the dusk, and due again. */
+static void test_reserved_is_tended(void **state)
+{
+	struct addr dark;
+	(void)state;
+	begin_reserved(1, 0, true);
+	struct loan *loan = lend(&address4, TRANSPORT_UDP);
+	int fd = loan->fd;
+	pool_return(pool, loan, LOAN_REPLY);
+	assert_true(sockets_is_connected_to(fd, &address4));
+	assert_true(pool_tend(pool, clock_mono_us() + LIMIT_DUSK_MS * 1000) > clock_mono_us());
+	assert_int_equal(addr_parse(&dark, "127.0.0.1", 1), 0);
+	assert_true(sockets_is_connected_to(fd, &dark));
+}
+
+/* One port for all: a server at a time, TCP from drawn ports. */
+static void test_shared(void **state)
+{
+	struct loan *none;
+	(void)state;
+	make_space(50000, 50099);
+	single = single_new(space, true, true);
+	make_pool(0, 100, false);
+	assert_true(pool_shares_port(pool));
+	struct loan *loan = lend(&address4, TRANSPORT_UDP), *tcp = lend(&address4, TRANSPORT_TCP);
+	assert_int_equal(loan->kind, LOAN_SHARED_PORT);
+	assert_int_equal(sockets_port(loan->fd), single_port(single));
+	assert_int_not_equal(tcp->port, single_port(single));
+	assert_int_equal(pool_lend(pool, &address4, TRANSPORT_UDP, &tag, &none), E_BUSY);
+	if (server6 >= 0)
+		pool_return(pool, lend(&address6, TRANSPORT_UDP), LOAN_REPLY);
+	pool_return(pool, loan, LOAN_TIMEOUT);
+	pool_return(pool, lend(&address4, TRANSPORT_UDP), LOAN_REPLY);
+	pool_return(pool, tcp, LOAN_REPLY);
+	assert_int_equal(port_space_lent(space), 1); /* the one */
+}
+
+/* --- all --- */
 
 /* The user's bytes: zeroed, aligned, and the slot's own. */
 static void test_user_bytes(void **state)
@@ -401,7 +504,7 @@ static void test_no_descriptors_for_the_other_family(void **state)
 	pool_return(pool, held[0], LOAN_REPLY);
 	pool_return(pool, held[1], LOAN_REPLY);
 	loan = lend(&address4, TRANSPORT_UDP);
-	assert_int_equal(port_of(loan->fd), loan->port);
+	assert_int_equal(sockets_port(loan->fd), loan->port);
 	pool_return(pool, loan, LOAN_REPLY);
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &old), 0);
 }
@@ -426,20 +529,6 @@ static void test_no_route(void **state)
 	pool_return(pool, lend(&address4, TRANSPORT_UDP), LOAN_REPLY);
 }
 
-/* A namespace of our own: nobody else's ports disturb, and there is no route but loopback. */
-static void enter_namespace(void)
-{
-	struct ifreq lo = {.ifr_name = "lo", .ifr_flags = IFF_UP | IFF_RUNNING};
-	if (unshare(CLONE_NEWNET) != 0 && unshare(CLONE_NEWUSER | CLONE_NEWNET) != 0) {
-		print_message("no network namespace (%s): on this machine's loopback\n", strerror(errno));
-		return;
-	}
-	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	if (fd < 0 || ioctl(fd, SIOCSIFFLAGS, &lo) != 0)
-		print_message("loopback cannot be brought up: %s\n", strerror(errno));
-	close(fd);
-}
-
 #define TEST(name) cmocka_unit_test_teardown(name, end)
 
 int main(void)
@@ -453,6 +542,12 @@ int main(void)
 		TEST(test_outside_the_range),
 		TEST(test_taken_by_another),
 		TEST(test_grows),
+		TEST(test_max),
+		TEST(test_reserved_then_drawn),
+		TEST(test_reserved_keeps_watch),
+		TEST(test_reserved_freed_with_loans_out),
+		TEST(test_reserved_is_tended),
+		TEST(test_shared),
 		TEST(test_user_bytes),
 		TEST(test_ledger_and_state),
 		TEST(test_free_with_loans_out),
@@ -460,7 +555,7 @@ int main(void)
 		TEST(test_no_descriptors_for_the_other_family),
 		TEST(test_no_route),
 	};
-	enter_namespace();
+	sockets_enter_namespace();
 	log_init(LOG_LEVEL_ERROR);
 	can_moor = kernel_can_moor();
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,22 @@
+"""Decides which attacks there are, and in which order they run and are written down. A new attack is a file and a row."""
+
+from __future__ import annotations
+
+import birthday
+import forced_tcp
+import fragments
+import generator
+import kaminsky
+import reaction
+import workers
+from stage.attack import Attack
+
+ATTACKS: list[Attack] = [
+    *kaminsky.ATTACKS,
+    forced_tcp.ATTACK,
+    birthday.ATTACK,
+    generator.ATTACK,
+    reaction.ATTACK,
+    fragments.ATTACK,
+    workers.ATTACK,
+]
