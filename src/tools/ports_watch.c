@@ -127,10 +127,9 @@ static void draw_series(const struct watch *watch, enum series s, int columns)
 	int width = columns - 2 - LABEL - NUMBER - 2 - PEAK;
 	if (!screen_line())
 		return;
-	printf("  %s", style(STYLE_DIM));
-	print_padded(names[s], LABEL);
+	print_label(names[s], LABEL + 2);
 	bool alarms = s != LOANS && s != LENT && watch->now[s] > 0;
-	printf("%s%s%*s%s  ", style(STYLE_PLAIN), style(alarms ? STYLE_BAD : STYLE_BOLD), NUMBER,
+	printf("%s%*s%s  ", style(alarms ? STYLE_BAD : STYLE_BOLD), NUMBER,
 		is_rate && !watch->has_rates ? "-" : amount(watch->now[s], number), style(STYLE_PLAIN));
 	if (width >= 8)
 		print_spark(watch, s, width < HISTORY ? (unsigned)width : HISTORY);
@@ -140,28 +139,26 @@ static void draw_text(const char *label, const char *text)
 {
 	if (!screen_line())
 		return;
-	printf("  %s", style(STYLE_DIM));
-	print_padded(label, LABEL);
-	printf("%s%s", style(STYLE_PLAIN), text);
+	print_label(label, LABEL + 2);
+	printf("%s", text);
 }
 
-/* How much of what may be lent at once is lent. */
+/* How much of what may be lent at once is out: ports that wait for a late reply are. */
 static void draw_bar(const json_t *ports, int columns)
 {
-	char lent[PRINT_NUMBER], max[PRINT_NUMBER];
-	double most = fmax(1, (double)count_of(ports, "max")), share = fmin(1, (double)count_of(ports, "lent") / most);
-	int width = columns - 2 - LABEL - 32, full;
+	char out[PRINT_NUMBER], max[PRINT_NUMBER];
+	int64_t loans = count_of(ports, "lent") + count_of(ports, "lingering");
+	double share = fmin(1, (double)loans / fmax(1, (double)count_of(ports, "max")));
+	int width = columns - 2 - LABEL - 32;
 	width = width > BAR ? BAR : width;
-	full = (int)ceil(share * width);
+	int full = (int)ceil(share * width);
 	if (!screen_line())
 		return;
-	printf("  %s", style(STYLE_DIM));
-	print_padded("in use", LABEL);
+	print_label("in use", LABEL + 2);
 	printf("%s", style(share < 0.5 ? STYLE_GOOD : share < 0.9 ? STYLE_NOTE : STYLE_BAD));
 	for (int i = 0; i < width; i++)
 		printf("%s%s", i == full ? style(STYLE_DIM) : "", bar_of(i < full ? 7 : 0));
-	printf("%s  %s of %s loans", style(STYLE_PLAIN), grouped(count_of(ports, "lent"), lent),
-		grouped(count_of(ports, "max"), max));
+	printf("%s  %s of %s loans", style(STYLE_PLAIN), grouped(loans, out), grouped(count_of(ports, "max"), max));
 }
 
 static void draw_standing(const json_t *ports)
