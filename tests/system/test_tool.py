@@ -3,6 +3,7 @@
 The folder with the binary comes from BERTH_BUILD.
 """
 
+import contextlib
 import fcntl
 import json
 import os
@@ -108,7 +109,7 @@ class Server:
                 peer, _ = self.socket.accept()
             except OSError:
                 return
-            with peer:
+            with peer, contextlib.suppress(ConnectionResetError):  # by a client that was ended
                 self.serve(peer)
 
     def serve(self, peer):
@@ -615,6 +616,7 @@ def test_watch_ends_with_q_and_lives_through_a_stop(serve, terminal):
     screen.process.send_signal(signal.SIGTSTP)
     screen.read("\x1b[?1049l")
     assert termios.tcgetattr(screen.theirs) == screen.before
+    os.waitpid(screen.process.pid, os.WUNTRACED)  # until it is stopped
     screen.process.send_signal(signal.SIGCONT)
     screen.read("\x1b[?1049h")
     screen.read("\x1b[J")
