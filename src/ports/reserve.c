@@ -26,8 +26,9 @@ enum { LOOK_EVERY_US = 1000000, LOOK_AT_ADDRESSES_US = 5000000, SWAPS_PER_LOOK =
 enum source { SOURCE_NONE, SOURCE_LOOPBACK, SOURCE_OTHER };
 
 struct family {
-	struct berth *berth;                            /* [size] */
-	_Atomic uint64_t idle[(RESERVE_MAX + 63) / 64]; /* a set bit is whose thread clears it */
+	struct berth *berth; /* [size] */
+	/* A set bit is the berth of whose thread clears it. */
+	_Atomic uint64_t idle[(RESERVE_MAX + 63) / 64], empty[(RESERVE_MAX + 63) / 64];
 	_Atomic uint32_t held;
 	_Atomic bool is_open;
 	_Atomic bool one_source; /* this machine has one address of the family but loopback's */
@@ -43,17 +44,18 @@ struct reserve {
 
 /* --- who has a berth --- */
 
-static bool try_claim(struct family *f, unsigned at)
+static bool try_claim(_Atomic uint64_t bits[], unsigned at)
 {
 	uint64_t bit = UINT64_C(1) << at % 64;
-	_Atomic uint64_t *word = &f->idle[at / 64];
+	_Atomic uint64_t *word = &bits[at / 64];
 	return (atomic_load_explicit(word, memory_order_relaxed) & bit) &&
 	       (atomic_fetch_and_explicit(word, ~bit, memory_order_acquire) & bit);
 }
 
-static void unclaim(struct family *f, unsigned at)
+static void unclaim(struct family *f, const struct berth *berth)
 {
-	atomic_fetch_or_explicit(&f->idle[at / 64], UINT64_C(1) << at % 64, memory_order_release);
+	_Atomic uint64_t *bits = berth->fd >= 0 ? f->idle : f->empty;
+	atomic_fetch_or_explicit(&bits[berth->at / 64], UINT64_C(1) << berth->at % 64, memory_order_release);
 }
 
 /* When few are idle, they are listed and one of them is drawn. Still uniform. */
@@ -67,7 +69,7 @@ static struct berth *claim_of_rest(const struct reserve *reserve, struct family 
 	while (count > 0 && found == NULL) {
 		unsigned i = random_below(count), at = rest[i];
 		rest[i] = rest[--count];
-		if (try_claim(f, at))
+		if (try_claim(f->idle, at))
 			found = &f->berth[at];
 	}
 	free(rest);
@@ -78,10 +80,19 @@ static struct berth *claim_random(const struct reserve *reserve, struct family *
 {
 	for (int i = 0; i < LIMIT_PORT_DRAWS; i++) {
 		unsigned at = random_below(reserve->conf.size);
-		if (try_claim(f, at))
+		if (try_claim(f->idle, at))
 			return &f->berth[at];
 	}
 	return claim_of_rest(reserve, f);
+}
+
+/* One that could not be opened before. */
+static struct berth *claim_empty(const struct reserve *reserve, struct family *f)
+{
+	for (unsigned at = 0; at < reserve->conf.size; at++)
+		if (try_claim(f->empty, at))
+			return &f->berth[at];
+	return NULL;
 }
 
 /* --- opening and swapping ports; the berth is claimed --- */
@@ -155,7 +166,7 @@ static void open_family(struct reserve *reserve, struct family *f, struct port_d
 		if (reserve->conf.age_s > 0)
 			berth->born_us = now_us - random_below(reserve->conf.age_s) * 1000000ull;
 		opened += berth->fd >= 0;
-		unclaim(f, at);
+		unclaim(f, berth);
 	}
 	if (!f->is_open && opened < size)
 		log_warning(
@@ -284,14 +295,18 @@ static int connect_to(const struct family *f, struct berth *berth, const struct 
 	return 0;
 }
 
+/* The source address stays, so that the next loan need not let go of it first; this machine may have lost it, though. */
 static void darken(struct reserve *reserve, struct family *f, struct berth *berth)
 {
 	if (moor_darken(berth->fd, f->domain) != 0) {
-		empty(reserve, f, berth); /* better no port than an open one */
-		return;
+		moor_unconnect(berth->fd);
+		berth->source = SOURCE_LOOPBACK;
+		if (moor_darken(berth->fd, f->domain) != 0) {
+			empty(reserve, f, berth); /* better no port than an open one */
+			return;
+		}
 	}
 	moor_drain(berth->fd);
-	berth->source = SOURCE_LOOPBACK;
 	berth->given_us = 0;
 }
 
@@ -307,11 +322,16 @@ int hand_take(struct hand *hand, const struct addr *server, struct berth **out)
 	for (int i = 0; i < LIMIT_LEND_TRIES; i++) {
 		struct berth *berth = claim_random(reserve, f);
 		if (berth == NULL)
+			berth = claim_empty(reserve, f);
+		if (berth == NULL)
 			return E_NOPORT;
-		if (berth->fd < 0 || !port_space_is_usable(reserve->conf.space, berth->port))
+		bool was_empty = berth->fd < 0;
+		if (was_empty || !port_space_is_usable(reserve->conf.space, berth->port))
 			swap(reserve, f, berth, hand->draw);
 		if (berth->fd < 0) {
-			unclaim(f, berth->at);
+			unclaim(f, berth);
+			if (was_empty)
+				return E_NOPORT;
 			continue;
 		}
 		int ret = connect_to(f, berth, server);
@@ -319,7 +339,7 @@ int hand_take(struct hand *hand, const struct addr *server, struct berth **out)
 			moor_drain(berth->fd); /* what its last server sent since */
 		if (ret != 0) {
 			darken(reserve, f, berth);
-			unclaim(f, berth->at);
+			unclaim(f, berth);
 			return ret;
 		}
 		*out = berth;
@@ -358,7 +378,7 @@ void hand_give(struct hand *hand, struct berth *berth, bool clean)
 		berth->given_us = now_us;
 		hand->ring[(hand->first + hand->count++) % HAND_RING] = (struct dusk){berth, now_us};
 	}
-	unclaim(f, berth->at);
+	unclaim(f, berth);
 }
 
 /* --- tending --- */
@@ -370,11 +390,11 @@ static void darken_due(struct hand *hand, uint64_t now_us)
 		if (now_us < dusk->given_us + LIMIT_DUSK_MS * 1000ull)
 			return;
 		struct family *f = family_of(hand->reserve, dusk->berth);
-		if (!try_claim(f, dusk->berth->at))
+		if (!try_claim(f->idle, dusk->berth->at))
 			continue; /* lent again */
-		if (dusk->berth->given_us == dusk->given_us && dusk->berth->fd >= 0)
+		if (dusk->berth->given_us == dusk->given_us)
 			darken(hand->reserve, f, dusk->berth);
-		unclaim(f, dusk->berth->at);
+		unclaim(f, dusk->berth);
 	}
 }
 
@@ -385,15 +405,15 @@ static void swap_worn(struct hand *hand, struct family *f, uint64_t now_us)
 	unsigned swaps = 0;
 	bool fills = true;
 	for (unsigned at = 0; at < reserve->conf.size && swaps < SWAPS_PER_LOOK; at++) {
-		if (!try_claim(f, at))
+		if (!try_claim(f->idle, at) && !(fills && try_claim(f->empty, at)))
 			continue;
 		struct berth *berth = &f->berth[at];
-		if (berth->fd < 0 ? fills : is_worn(reserve, berth, now_us)) {
+		if (berth->fd < 0 || is_worn(reserve, berth, now_us)) {
 			swap(reserve, f, berth, hand->draw);
 			fills = berth->fd >= 0;
 			swaps++;
 		}
-		unclaim(f, at);
+		unclaim(f, berth);
 	}
 }
 

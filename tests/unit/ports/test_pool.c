@@ -1,17 +1,22 @@
 /* Real sockets on loopback, in a network namespace of the test's own where that is possible. */
 #include "unit/unit.h"
 
+#include "base/clock.h"
 #include "base/counters.h"
 #include "base/error.h"
 #include "base/limits.h"
 #include "base/log.h"
 #include "ports/kernel.h"
 #include "ports/pool.h"
+#include "ports/reserve.h"
+#include "ports/single.h"
 #include "unit/sockets.h"
 
 static struct port_space *space;
 static struct ledger *ledger;
 static struct pool *pool;
+static struct reserve *reserve; /* most tests have none */
+static struct single *single;
 static struct port_set set;
 static struct counters counters;
 static int server4 = -1, server6 = -1; /* bound, so that what is sent there arrives */
@@ -19,16 +24,23 @@ static struct addr address4, address6;
 static bool can_moor;
 static const struct loan_tag tag = {.len = 3, .bytes = "abc"};
 
-static void begin_with(unsigned size, uint16_t first, uint16_t last)
+static void make_space(uint16_t first, uint16_t last)
 {
 	space = port_space_new();
 	ledger = ledger_new(64);
 	port_set_fill(&set, first, last);
 	port_space_set_usable(space, &set);
+}
+
+static void make_pool(unsigned size, unsigned max, bool alone)
+{
 	struct pool_conf conf = {.space = space,
 		.ledger = ledger,
+		.reserve = reserve,
+		.single = single,
+		.alone = alone,
 		.size = size,
-		.max = 60000,
+		.max = max,
 		.ipv4 = true,
 		.ipv6 = true,
 		.user_size = 64};
@@ -40,11 +52,31 @@ static void begin_with(unsigned size, uint16_t first, uint16_t last)
 	assert_true(server4 >= 0);
 }
 
+static void begin_with(unsigned size, uint16_t first, uint16_t last)
+{
+	make_space(first, last);
+	make_pool(size, 60000, false);
+}
+
+static void begin_reserved(unsigned size, unsigned uses, bool alone)
+{
+	make_space(50000, 50999);
+	struct reserve_conf conf = {.space = space, .size = size, .uses = uses, .ipv4 = true, .ipv6 = true};
+	reserve = reserve_new(&conf);
+	make_pool(size, 60000, alone);
+}
+
 static int end(void **state)
 {
 	(void)state;
 	counters_attach(NULL);
 	pool_free(pool);
+	if (reserve != NULL)
+		reserve_free(reserve);
+	if (single != NULL)
+		single_free(single);
+	reserve = NULL;
+	single = NULL;
 	assert_int_equal(port_space_lent(space), 0);
 	port_space_free(space);
 	ledger_free(ledger);
@@ -262,6 +294,116 @@ static void test_grows(void **state)
 	assert_int_equal(now.idle, can_moor ? 2 : 0);
 }
 
+/* No more loans at once than are allowed; the next one can be had when one is back. */
+static void test_max(void **state)
+{
+	struct loan *loans[3], *none;
+	(void)state;
+	make_space(50000, 50099);
+	make_pool(2, 3, false);
+	for (int i = 0; i < 3; i++)
+		loans[i] = lend(&address4, i == 2 ? TRANSPORT_TCP : TRANSPORT_UDP);
+	for (int i = 0; i < 5; i++)
+		assert_int_equal(pool_lend(pool, &address4, TRANSPORT_UDP, &tag, &none), E_BUSY);
+	assert_int_equal(counted(COUNT_LOANS_FAILED), 0);
+	pool_return(pool, loans[0], LOAN_REPLY);
+	loans[0] = lend(&address4, TRANSPORT_UDP);
+	assert_int_equal(pool_lend(pool, &address4, TRANSPORT_UDP, &tag, &none), E_BUSY);
+	for (int i = 0; i < 3; i++)
+		pool_return(pool, loans[i], LOAN_REPLY);
+}
+
+/* --- ports that are held --- */
+
+/* Held ports first, then drawn ones beyond them, which are given back; over TCP drawn ones always. */
+static void test_reserved_then_drawn(void **state)
+{
+	for (int alone = 0; alone < 2; alone++) {
+		struct loan *loans[7];
+		struct pool_state now;
+		begin_reserved(4, 0, alone);
+		for (int i = 0; i < 7; i++) {
+			loans[i] = lend(&address4, i == 0 ? TRANSPORT_TCP : TRANSPORT_UDP);
+			assert_int_equal(loans[i]->kind == LOAN_RESERVED, i >= 1 && i <= 4);
+			assert_int_equal(sockets_port(loans[i]->fd), loans[i]->port);
+			assert_true(loans[i]->kind != LOAN_RESERVED || loans[i]->keeps_watch == alone);
+			for (int j = 0; j < i; j++)
+				assert_int_not_equal(loans[i]->port, loans[j]->port);
+		}
+		pool_state(pool, &now);
+		assert_true(now.size == 4 && now.lent == 7 && now.grown == 3 && now.idle == 0);
+		assert_int_equal(counted(COUNT_LOANS_RESERVED), 4);
+		assert_int_equal(counted(COUNT_LOANS_FRESH), 3);
+		for (int i = 0; i < 7; i++)
+			pool_return(pool, loans[i], i % 2 ? LOAN_REPLY : LOAN_TIMEOUT);
+		assert_int_equal(port_space_lent(space), reserve_held(reserve));
+		if (alone == 0)
+			end(state);
+	}
+}
+
+/* Where the reserve is this pool's alone, what the borrower noted stays with the descriptor, and ends with it. */
+static void test_reserved_keeps_watch(void **state)
+{
+	(void)state;
+	begin_reserved(1, 3, true);
+	for (int i = 0; i < 12; i++) {
+		struct loan *loan = lend(&address4, TRANSPORT_UDP);
+		assert_int_equal(loan->watched, i % 3 != 0); /* each third use another socket */
+		assert_int_equal(loan->user[0], i);
+		loan->watched = true;
+		loan->user[0]++;
+		pool_return(pool, loan, LOAN_REPLY);
+	}
+}
+
+static void test_reserved_freed_with_loans_out(void **state)
+{
+	(void)state;
+	begin_reserved(8, 0, true);
+	for (int i = 0; i < 12; i++)
+		lend(i % 2 && server6 >= 0 ? &address6 : &address4, i % 3 ? TRANSPORT_UDP : TRANSPORT_TCP);
+}
+
+/* A reserve is tended through its pool: dark after the dusk, and due again. */
+static void test_reserved_is_tended(void **state)
+{
+	struct addr dark;
+	(void)state;
+	begin_reserved(1, 0, true);
+	struct loan *loan = lend(&address4, TRANSPORT_UDP);
+	int fd = loan->fd;
+	pool_return(pool, loan, LOAN_REPLY);
+	assert_true(sockets_is_connected_to(fd, &address4));
+	assert_true(pool_tend(pool, clock_mono_us() + LIMIT_DUSK_MS * 1000) > clock_mono_us());
+	assert_int_equal(addr_parse(&dark, "127.0.0.1", 1), 0);
+	assert_true(sockets_is_connected_to(fd, &dark));
+}
+
+/* One port for all: a server at a time, TCP from drawn ports. */
+static void test_shared(void **state)
+{
+	struct loan *none;
+	(void)state;
+	make_space(50000, 50099);
+	single = single_new(space, true, true);
+	make_pool(0, 100, false);
+	assert_true(pool_shares_port(pool));
+	struct loan *loan = lend(&address4, TRANSPORT_UDP), *tcp = lend(&address4, TRANSPORT_TCP);
+	assert_int_equal(loan->kind, LOAN_SHARED_PORT);
+	assert_int_equal(sockets_port(loan->fd), single_port(single));
+	assert_int_not_equal(tcp->port, single_port(single));
+	assert_int_equal(pool_lend(pool, &address4, TRANSPORT_UDP, &tag, &none), E_BUSY);
+	if (server6 >= 0)
+		pool_return(pool, lend(&address6, TRANSPORT_UDP), LOAN_REPLY);
+	pool_return(pool, loan, LOAN_TIMEOUT);
+	pool_return(pool, lend(&address4, TRANSPORT_UDP), LOAN_REPLY);
+	pool_return(pool, tcp, LOAN_REPLY);
+	assert_int_equal(port_space_lent(space), 1); /* the one */
+}
+
+/* --- all --- */
+
 /* The user's bytes: zeroed, aligned, and the slot's own. */
 static void test_user_bytes(void **state)
 {
@@ -400,6 +542,12 @@ int main(void)
 		TEST(test_outside_the_range),
 		TEST(test_taken_by_another),
 		TEST(test_grows),
+		TEST(test_max),
+		TEST(test_reserved_then_drawn),
+		TEST(test_reserved_keeps_watch),
+		TEST(test_reserved_freed_with_loans_out),
+		TEST(test_reserved_is_tended),
+		TEST(test_shared),
 		TEST(test_user_bytes),
 		TEST(test_ledger_and_state),
 		TEST(test_free_with_loans_out),
