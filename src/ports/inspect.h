@@ -28,16 +28,10 @@ enum inspect_reach {
 	INSPECT_OURS,
 };
 
-enum inspect_reach {
-	INSPECT_NEAR, /* our namespace and those with a name; the others too when nobody holds the port in ours */
-	INSPECT_ALL,  /* all that can be found, which means to ask every process */
-	INSPECT_OURS,
-};
-
 struct inspect_ask {
 	struct port_range ports; /* 1 to 65535 for all */
-	bool is_free
-		[PORT_TRANSPORTS]; /* in our namespace nobody holds the port on either family: not looked for there */
+	/* In our namespace nobody holds the port on either family, so it is not looked for there. */
+	bool is_free[PORT_TRANSPORTS];
 	enum inspect_reach reach;
 };
 
@@ -46,8 +40,8 @@ struct holder {
 	const struct netns *ns;
 	struct origin origin;
 	enum owner_how how;
-	const struct process *const
-		*owners; /* in the order of pids; none where the kernel holds it, or we may not see */
+	/* In the order of pids; none where the kernel holds it, or where we may not see who does. */
+	const struct process *const *owners;
 	size_t owner_count;
 };
 

@@ -24,7 +24,9 @@ struct origin origin_of(const struct diag_socket *socket, struct port_range loca
 	}
 	if (is_waiting)
 		return of_waiting(socket);
-	return (struct origin){ORIGIN_KERNEL, ORIGIN_LIKELY};
+	/* The side that closes first keeps the port, and that may have been a listener that is gone. */
+	bool is_past = socket->state == DIAG_TIME_WAIT;
+	return (struct origin){ORIGIN_KERNEL, is_past ? ORIGIN_GUESS : ORIGIN_LIKELY};
 }
 
 const char *origin_text(enum origin_who who)

@@ -2,6 +2,7 @@
 #include "ports/process.h"
 
 #include <fcntl.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -108,4 +109,14 @@ struct process *process_read(struct arena *arena, pid_t pid)
 	}
 	free(text);
 	return process;
+}
+
+const char *process_user_text(uid_t uid, char out[static PROCESS_USER])
+{
+	struct passwd entry, *found = NULL;
+	char room[1024];
+	if (getpwuid_r(uid, &entry, room, sizeof(room), &found) == 0 && found != NULL)
+		return escape_text(out, PROCESS_USER, found->pw_name);
+	snprintf(out, PROCESS_USER, "%u", (unsigned)uid);
+	return out;
 }

@@ -14,7 +14,7 @@
 #include "base/arena.h"
 #include "ports/cgroup.h"
 
-enum { PROCESS_NAME = 96, PROCESS_COMMAND = 512 };
+enum { PROCESS_NAME = 96, PROCESS_COMMAND = 512, PROCESS_USER = 64 };
 
 struct process {
 	pid_t pid;
@@ -38,3 +38,6 @@ struct process_stat {
 int process_stat_read(struct process_stat *stat, const char *text) __attribute__((nonnull, warn_unused_result));
 /* The effective user in the text of /proc/PID/status; 0, or E_MALFORMED. */
 int process_uid_read(uid_t *uid, const char *text) __attribute__((nonnull, warn_unused_result));
+
+/* "ann", or "1000" for a user without a name; returns out. */
+const char *process_user_text(uid_t uid, char out[static PROCESS_USER]);
