@@ -34,6 +34,8 @@ static int64_t look_around(const struct fd_table *table, unsigned middle, uint64
 int64_t fd_table_bisect(const struct fd_table *table, uint64_t inode)
 {
 	unsigned low = 0, high = table->limit;
+	if (inode == 0)
+		return -1;
 	while (low < high) {
 		unsigned middle = low + (high - low) / 2, fd = middle;
 		int64_t there = socket_near(table, &fd, high);
