@@ -255,7 +255,14 @@ int diag_find_udp(struct diag *diag, const struct addr *local, struct diag_socke
 const char *diag_state_text(enum diag_state state)
 {
 	static const char *const texts[DIAG_STATES] = {
-		"listening", "connected", "unconnected", "inactive", "opening", "closing", "time-wait"};
+		[DIAG_LISTENING] = "listening",
+		[DIAG_CONNECTED] = "connected",
+		[DIAG_UNCONNECTED] = "unconnected",
+		[DIAG_INACTIVE] = "inactive",
+		[DIAG_OPENING] = "opening",
+		[DIAG_CLOSING] = "closing",
+		[DIAG_TIME_WAIT] = "time-wait",
+	};
 	return state < DIAG_STATES ? texts[state] : "unknown";
 }
 

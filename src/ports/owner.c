@@ -353,6 +353,14 @@ void owners_find(
 
 const char *owner_how_text(enum owner_how how)
 {
-	static const char *const texts[OWNER_HOWS] = {"nobody", "denied", "cgroup", "bisected", "scanned", "kernel"};
+	static const char *const texts[OWNER_HOWS] = {
+		[OWNER_NOBODY] = "nobody",
+		[OWNER_DENIED] = "denied",
+		[OWNER_RUN] = "row",
+		[OWNER_CGROUP] = "cgroup",
+		[OWNER_BISECT] = "bisected",
+		[OWNER_SCAN] = "scanned",
+		[OWNER_KERNEL] = "kernel",
+	};
 	return how < OWNER_HOWS ? texts[how] : "unknown";
 }

@@ -189,7 +189,18 @@ enum verdict verdict_of(const struct verdict_facts *facts, char out[static VERDI
 
 const char *verdict_key(enum verdict verdict)
 {
-	static const char *const keys[VERDICTS] = {"free", "lent", "pool", "foreign-pool", "service", "client",
-		"chosen", "inactive", "ended", "unlisted", "untried"};
+	static const char *const keys[VERDICTS] = {
+		[VERDICT_FREE] = "free",
+		[VERDICT_LENT] = "lent",
+		[VERDICT_POOL] = "pool",
+		[VERDICT_SQUAT] = "foreign-pool",
+		[VERDICT_SERVICE] = "service",
+		[VERDICT_CLIENT] = "client",
+		[VERDICT_CHOSEN] = "chosen",
+		[VERDICT_INACTIVE] = "inactive",
+		[VERDICT_ENDED] = "ended",
+		[VERDICT_UNLISTED] = "unlisted",
+		[VERDICT_UNTRIED] = "untried",
+	};
 	return verdict < VERDICTS ? keys[verdict] : "unknown";
 }

@@ -174,6 +174,13 @@ static void test_keys(void **state)
 		for (int k = 0; k < i; k++)
 			assert_string_not_equal(verdict_key((enum verdict)i), verdict_key((enum verdict)k));
 	assert_string_equal(verdict_key(VERDICTS), "unknown");
+	for (int i = 0; i < OWNER_HOWS; i++)
+		for (int k = 0; k < i; k++)
+			assert_string_not_equal(owner_how_text((enum owner_how)i), owner_how_text((enum owner_how)k));
+	for (int i = 0; i < DIAG_STATES; i++)
+		for (int k = 0; k < i; k++)
+			assert_string_not_equal(
+				diag_state_text((enum diag_state)i), diag_state_text((enum diag_state)k));
 }
 
 int main(void)
