@@ -8,6 +8,7 @@ import fragments
 import generator
 import kaminsky
 import reaction
+import scan
 import workers
 from stage.attack import Attack
 
@@ -19,4 +20,5 @@ ATTACKS: list[Attack] = [
     reaction.ATTACK,
     fragments.ATTACK,
     workers.ATTACK,
+    *scan.ATTACKS,
 ]
