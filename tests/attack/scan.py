@@ -24,6 +24,7 @@ from stage.zones import Servers
 QUESTIONS = 200
 NAME = "q%d.deaf-%d."
 FAMILIES = (4, 6)
+SETTLE_S = 0.3  # after the questions of the start
 ALL, DYNAMIC = range(1024, 65536), range(49152, 65536)
 RESERVED = {"lend": "reserved", "pool": 500}
 
@@ -58,16 +59,17 @@ def keep_asking(scene: Scene, family: int) -> None:
 
 def run(scene: Scene) -> Result:
     speak_freely(scene.ground.R)
-    numbers = {}
+    time.sleep(SETTLE_S)
+    ports = ALL if scene.full else DYNAMIC
+    numbers = {family: {"idle": Scan(scene, family, ports).numbers()} for family in FAMILIES}
+    if scene.target.weak == "unconnected":  # a probe ends what lingers: these have to be out for the whole scan
+        teach_slow(scene.target, *("deaf-%d." % family for family in FAMILIES))
     for family in FAMILIES:
-        idle = Scan(scene, family, ALL if scene.full else DYNAMIC)
-        if scene.target.column == "weakened":  # a probe ends what lingers: these have to be out for the whole scan
-            teach_slow(scene.target, "deaf-%d." % family)
         keep_asking(scene, family)
-        asking = Scan(scene, family, DYNAMIC if scene.target.program == "berthd" else ALL)
-        numbers["IPv%d" % family] = {"idle": idle.numbers(), "asking": asking.numbers()}
+        ports = DYNAMIC if scene.target.program == "berthd" else ALL
+        numbers[family]["asking"] = Scan(scene, family, ports).numbers()
     scans = [scan for of_family in numbers.values() for scan in of_family.values()]
-    text = "; ".join("%s: %s" % (family, ", ".join("%d of %d open ports found while %s" % (scan["right"], scan["open"], when)
+    text = "; ".join("IPv%d: %s" % (family, ", ".join("%d of %d open ports found while %s" % (scan["right"], scan["open"], when)
                                                    for when, scan in of_family.items()))
                      for family, of_family in numbers.items())
     wrong = sum(scan["found"] - scan["right"] for scan in scans)

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import time
 
+from . import wire
 from .targets import Target
 from .zones import Asked, Servers, Speech
 
-LESSONS, SLOW_S = 2, 1.1
+LESSONS, LESSON_S, SLOW_S = 2, 2.0, 1.1
 
 
 def slow_then_deaf(servers: Servers) -> Speech:
@@ -22,7 +23,10 @@ def slow_then_deaf(servers: Servers) -> Speech:
     return speak
 
 
-def teach_slow(target: Target, zone: str) -> None:
-    for number in range(LESSONS):
-        target.ask("slow%d.%s" % (number, zone))
-        time.sleep(0.05)
+def teach_slow(target: Target, *zones: str) -> None:
+    with target.ground.C.socket() as sock:
+        for lesson in range(LESSONS):
+            for number, zone in enumerate(zones):
+                query = wire.query("slow%d.%s" % (lesson, zone), ident=number)
+                sock.sendto(query, (target.ground.R.address, 53))
+            time.sleep(LESSON_S)
