@@ -8,6 +8,8 @@ import fragments
 import generator
 import kaminsky
 import reaction
+import sad_dns
+import sad_dns_2
 import scan
 import workers
 from stage.attack import Attack
@@ -21,4 +23,6 @@ ATTACKS: list[Attack] = [
     fragments.ATTACK,
     workers.ATTACK,
     *scan.ATTACKS,
+    sad_dns.ATTACK,
+    *sad_dns_2.ATTACKS,
 ]
