@@ -211,6 +211,7 @@ static void print_lost(const json_t *lost, const json_t *away)
 static json_t *cost_json(const char *guess, double bits)
 {
 	struct forge forge = flood(bits, rates[0]);
+	double packets = forge_packets(&forge, HALF);
 	json_t *times = json_object();
 	for (int i = 0; i < RATES; i++) {
 		char key[PRINT_NUMBER];
@@ -218,8 +219,7 @@ static json_t *cost_json(const char *guess, double bits)
 		snprintf(key, sizeof(key), "%.0f", rates[i]);
 		json_object_set_new(times, key, json_real(forge_time_s(&forge, HALF)));
 	}
-	return json_pack("{s:s, s:f, s:f, s:o}", "guess", guess, "bits", bits, "packets", forge_packets(&forge, HALF),
-		"time_s", times);
+	return json_pack("{s:s, s:f, s:f, s:o}", "guess", guess, "bits", bits, "packets", packets, "time_s", times);
 }
 
 static json_t *worth_json(const struct worth *w, const json_t *draws)

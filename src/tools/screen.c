@@ -50,9 +50,9 @@ static void give_back(void)
 	if (!is_entered)
 		return;
 	is_entered = 0;
-	say(LEAVE, sizeof(LEAVE) - 1);
 	if (has_keys)
 		tcsetattr(STDIN_FILENO, TCSANOW, &before);
+	say(LEAVE, sizeof(LEAVE) - 1);
 }
 
 static void take(void)
