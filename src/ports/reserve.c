@@ -295,14 +295,18 @@ static int connect_to(const struct family *f, struct berth *berth, const struct 
 	return 0;
 }
 
+/* The source address stays, so that the next loan need not let go of it first; this machine may have lost it, though. */
 static void darken(struct reserve *reserve, struct family *f, struct berth *berth)
 {
 	if (moor_darken(berth->fd, f->domain) != 0) {
-		empty(reserve, f, berth); /* better no port than an open one */
-		return;
+		moor_unconnect(berth->fd);
+		berth->source = SOURCE_LOOPBACK;
+		if (moor_darken(berth->fd, f->domain) != 0) {
+			empty(reserve, f, berth); /* better no port than an open one */
+			return;
+		}
 	}
 	moor_drain(berth->fd);
-	berth->source = SOURCE_LOOPBACK;
 	berth->given_us = 0;
 }
 
