@@ -265,12 +265,14 @@ static int run_audit(const struct tool *tool, int argc, char **argv)
 const struct verb verb_audit = {
 	"audit",
 	"[--reflector NAME]",
-	"what the pool is worth against forged answers",
-	"Says what a forger has to guess, how many packets and how long an even chance takes (RFC 5452), what\n"
-	"the rule of mismatches leaves of that, whether the draws of ports look like chance, and what was lost.\n\n"
-	"  --reflector NAME  asks for TXT of random names below NAME, whose server has to answer each with the\n"
-	"                    address and port that it was asked from, \"192.0.2.1@60054\": says whether a NAT\n"
-	"                    on the way keeps the ports, and what it leaves of them\n"
+	"what the pool is worth against forgers",
+	"Says what has to be guessed to forge a reply, how many packets and how long an\n"
+	"even chance takes (RFC 5452), what the rule of mismatches leaves of that, whether\n"
+	"the draws of ports look like chance, and what was lost.\n\n"
+	"  --reflector NAME  asks for TXT of random names below NAME, whose server has to\n"
+	"                    answer each with the address and port that it was asked\n"
+	"                    from, \"192.0.2.1@60054\": says whether a NAT on the way keeps\n"
+	"                    the ports, and what it leaves of them\n"
 	"  --count N         so many questions (256)\n\n"
 	"  berth audit\n"
 	"  berth audit --reflector port.example.net --count 1000\n",

@@ -66,7 +66,7 @@ static void print_now(const json_t *reply)
 		grouped(count_of(reply, "held"), c), grouped(count_of(reply, "max"), d));
 	print_item("pool", COLUMN, text);
 	snprintf(text, sizeof(text),
-		"%s lent, %s more wait for a late reply, %s beyond the pool; %s questions wait for a port",
+		"%s lent, %s more wait for a late reply, %s beyond the pool; %s waiting for a port",
 		grouped(count_of(reply, "lent"), a), grouped(count_of(reply, "lingering"), b),
 		grouped(count_of(reply, "grown"), c), grouped(count_of(reply, "waiting"), d));
 	print_item("now", COLUMN, text);
@@ -221,16 +221,20 @@ static int run_ports(const struct tool *tool, int argc, char **argv)
 const struct verb verb_ports = {
 	"ports",
 	"[exclude LIST | ...]",
-	"the pool of ports: how it stands, live, and changed while running",
-	"Says how berthd lends ports: which are usable and what took others away, how many are lent now, what\n"
-	"was lost and by what cause, who else holds ports here, and what on this machine could be better.\n\n"
-	"  --watch [SECONDS]  shows it live until Ctrl-C or q; not on a terminal, a line each time\n\n"
+	"how the pool of ports stands; change it",
+	"Says how berthd lends ports: which are usable and what took others away, how\n"
+	"many are lent now, what was lost and by what cause, who else holds ports here,\n"
+	"and what on this machine could be better.\n\n"
+	"  --watch [SECONDS]  shows it live until Ctrl-C or q; a line each time where\n"
+	"                     standard output is no terminal\n\n"
 	"  berth ports exclude LIST       lend these ports no more\n"
-	"  berth ports include LIST       lend them again, or although they are registered or known to clash\n"
+	"  berth ports include LIST       lend them again, or although they are\n"
+	"                                 registered or known to clash\n"
 	"  berth ports range FIRST-LAST   lend ports of this range\n"
 	"  --dry-run                      only says what would change\n\n"
-	"A LIST has ports, ranges and names of IANA's registry. What is lent finishes its loan. A change lasts\n"
-	"until the next reload or restart of berthd; the lines that would keep it are printed.\n\n"
+	"A LIST has ports, ranges and names of IANA's registry. What is lent finishes its\n"
+	"loan. A change lasts until the next reload or restart of berthd; the lines that\n"
+	"would keep it are printed.\n\n"
 	"  berth ports exclude 60100-60199 mdns --dry-run\n"
 	"  berth ports --watch 2\n",
 	run_ports,

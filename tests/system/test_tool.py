@@ -418,7 +418,7 @@ def test_pool(serve, berth):
     away = lines.index("  taken away  100 excluded by ports.exclude")
     assert lines[away + 1:away + 3] == [" " * 14 + "2 held by another program", " " * 14 + "10 on the list of known clashes"]
     assert said["pool"] == "2,500 sockets, 2,497 of them idle; 0 ports held ahead; at most 10,000 loans at once"
-    assert said["now"] == "3 lent, 2 more wait for a late reply, 0 beyond the pool; 1 questions wait for a port"
+    assert said["now"] == "3 lent, 2 more wait for a late reply, 0 beyond the pool; 1 waiting for a port"
     assert said["others"] == "212 UDP ports are held by other programs, most (180) by mallory"
     assert said["lent so far"] == "123,456: 80,000 on re-moored sockets, 43,456 on fresh ones, 0 held ahead"
     for words in ("7 queued: had to wait", "2 shed: given up", "5 late: the reply", "none grown, crowded, failed"):
