@@ -8,6 +8,9 @@ import fragments
 import generator
 import kaminsky
 import reaction
+import sad_dns
+import sad_dns_2
+import scan
 import workers
 from stage.attack import Attack
 
@@ -19,4 +22,7 @@ ATTACKS: list[Attack] = [
     reaction.ATTACK,
     fragments.ATTACK,
     workers.ATTACK,
+    *scan.ATTACKS,
+    sad_dns.ATTACK,
+    *sad_dns_2.ATTACKS,
 ]

@@ -38,6 +38,7 @@ class Target:
 
     column = ""
     program = ""
+    weak = ""  # which weakened build it is
 
     def __init__(self) -> None:
         self.ground: Ground | None = None
