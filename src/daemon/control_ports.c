@@ -60,6 +60,14 @@ static json_t *away_json(const struct usable *usable)
 	return away;
 }
 
+/* Of how many ports a question's is drawn. */
+static unsigned count_among(const struct server *server)
+{
+	if (server->single != NULL)
+		return 1;
+	return server->reserve != NULL ? reserve_size(server->reserve) : server->keeper.usable.count[PORT_USABLE];
+}
+
 static void finish_ports(struct survey *survey)
 {
 	const struct server *server = survey->call->server;
@@ -69,6 +77,7 @@ static void finish_ports(struct survey *survey)
 	server_preflight(server->first, &keeper->usable, &keeper->rules.range, append_line, lines);
 	json_object_update(counters, lost);
 	json_decref(lost);
+	json_object_set_new(reply, "among", json_integer(count_among(server)));
 	json_object_set_new(reply, "away", away_json(&keeper->usable));
 	json_object_set_new(reply, "changed", json_boolean(keeper->changed));
 	json_object_set_new(reply, "counters", counters);
@@ -121,12 +130,32 @@ static int change_rules(struct usable_rules *rules, const json_t *request, char 
 	return exclude != NULL ? move_ports(&rules->exclude, &rules->include, exclude, why) : 0;
 }
 
-static json_t *usable_json(const struct usable *usable, const struct port_range *rules)
+/* ["5353", "60100-60199"]: as a configuration has them. */
+static json_t *set_json(const struct port_set *set)
+{
+	json_t *list = json_array();
+	for (unsigned first = 1, last; first < PORTS_ALL; first = last + 1) {
+		char text[16];
+		last = first;
+		if (!port_set_has(set, (uint16_t)first))
+			continue;
+		while (last + 1 < PORTS_ALL && port_set_has(set, (uint16_t)(last + 1)))
+			last++;
+		int len = snprintf(text, sizeof(text), "%u", first);
+		if (last > first)
+			snprintf(text + len, sizeof(text) - (size_t)len, "-%u", last);
+		json_array_append_new(list, json_string(text));
+	}
+	return list;
+}
+
+static json_t *usable_json(const struct usable *usable, const struct usable_rules *rules)
 {
 	char range[16];
-	snprintf(range, sizeof(range), "%u-%u", rules->first, rules->last);
-	return json_pack("{s:s, s:i, s:f, s:o}", "range", range, "usable", (int)usable->count[PORT_USABLE], "bits",
-		port_bits(usable->count[PORT_USABLE]), "away", away_json(usable));
+	snprintf(range, sizeof(range), "%u-%u", rules->range.first, rules->range.last);
+	return json_pack("{s:s, s:i, s:f, s:o, s:o, s:o}", "range", range, "usable", (int)usable->count[PORT_USABLE],
+		"bits", port_bits(usable->count[PORT_USABLE]), "away", away_json(usable), "exclude",
+		set_json(&rules->exclude), "include", set_json(&rules->include));
 }
 
 /* Too few ports for a change to be sane: refused, or berthd could not ask anybody. */
@@ -149,7 +178,7 @@ static void try_rules(struct control_call *call, const struct usable_rules *rule
 		return;
 	}
 	json_t *reply = json_pack("{s:b, s:o, s:o}", "dry_run", (int)dry, "before",
-		usable_json(&keeper->usable, &keeper->rules.range), "after", usable_json(then, &rules->range));
+		usable_json(&keeper->usable, &keeper->rules), "after", usable_json(then, rules));
 	free(then);
 	if (!dry) {
 		keeper_obey(keeper, rules);
@@ -205,12 +234,7 @@ static void finish_audit(struct survey *survey)
 {
 	struct server *server = survey->call->server;
 	json_t *reply = survey_ports_json(survey);
-	unsigned among = server->keeper.usable.count[PORT_USABLE];
-	if (server->reserve != NULL)
-		among = reserve_size(server->reserve);
-	else if (server->single != NULL)
-		among = 1;
-	json_object_set_new(reply, "among", json_integer(among));
+	json_object_set_new(reply, "among", json_integer(count_among(server)));
 	json_object_set_new(reply, "upstream", survey_counters_json(server, "upstream."));
 	json_object_set_new(reply, "lost", survey_counters_json(server, "ports."));
 	json_object_set_new(reply, "away", away_json(&server->keeper.usable));

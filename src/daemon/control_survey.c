@@ -39,6 +39,7 @@ static void visit(struct tour *tour, struct worker *worker)
 	if (worker->resolver != NULL) {
 		survey->running += resolver_running(worker->resolver);
 		survey->lingering += resolver_lingering(worker->resolver);
+		survey->waiting += resolver_waiting(worker->resolver);
 	}
 	if (survey->port != 0)
 		look_at_port(survey, worker);
@@ -73,12 +74,12 @@ json_t *survey_ports_json(const struct survey *survey)
 	unsigned held = server->reserve != NULL ? reserve_held(server->reserve) : server->single != NULL;
 	char range[16];
 	snprintf(range, sizeof(range), "%u-%u", rules->first, rules->last);
-	return json_pack("{s:s, s:s, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i}", "lend",
+	return json_pack("{s:s, s:s, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i}", "lend",
 		server->first->ports.reserved ? "reserved" : "fresh", "range", range, "usable",
 		(int)server->keeper.usable.count[PORT_USABLE], "pool", (int)survey->pool.size, "max",
 		(int)survey->pool.max, "idle", (int)survey->pool.idle, "held", (int)held, "lent",
-		(int)(survey->pool.lent - survey->lingering), "lingering", (int)survey->lingering, "grown",
-		(int)survey->pool.grown, "moorable",
+		(int)(survey->pool.lent - survey->lingering), "lingering", (int)survey->lingering, "waiting",
+		(int)survey->waiting, "grown", (int)survey->pool.grown, "moorable",
 		(int)port_space_usable(server->space, survey->moorable.first, survey->moorable.last));
 }
 

@@ -16,7 +16,7 @@ struct survey {
 	void (*finish)(struct survey *survey);
 	struct pool_state pool;
 	struct port_range moorable;
-	size_t running, lingering;
+	size_t running, lingering, waiting;
 	/* of one port, when `port` is not 0 */
 	uint16_t port;
 	struct ledger_entry loan[2 * LOANS_SHOWN], lent; /* the second half: room while a worker's are added */

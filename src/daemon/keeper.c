@@ -34,13 +34,14 @@ static void held_by_others(const struct keeper *keeper, struct port_set *out)
 static void look(struct keeper *keeper)
 {
 	keeper->looked_us = clock_mono_us();
-	keeper->top[0] = '\0';
+	uid_t before = keeper->survey.top;
 	keeper->connected_before = keeper->survey.connected;
 	if (sockets_survey(&keeper->survey, keeper->space) != 0)
 		log_warning("the kernel does not say who holds which ports (sock_diag); ports of others are found out "
 			    "one by "
 			    "one");
-	if (keeper->survey.top_held > 0)
+	/* The name may come from a directory far away: it is not asked for again and again. */
+	if (keeper->survey.top_held > 0 && (keeper->top[0] == '\0' || keeper->survey.top != before))
 		name_user(keeper->survey.top, keeper->top, sizeof(keeper->top));
 	port_space_note_others(keeper->space, keeper->survey.held, keeper->top, keeper->survey.top_held);
 }

@@ -119,7 +119,6 @@ int moor_darken(int fd, int family)
 {
 	struct addr nowhere;
 	(void)addr_parse(&nowhere, family == AF_INET ? "127.0.0.1" : "::1", DARK_PORT);
-	moor_unconnect(fd);
 	return connect(fd, &nowhere.sa, addr_socklen(&nowhere));
 }
 

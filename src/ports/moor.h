@@ -23,7 +23,8 @@ int moor_share(int fd);
 ssize_t moor_receive(int fd, uint8_t *data, size_t room, struct addr *from, bool *fragmented);
 /* Takes the socket away from its server and its source address; a port that bind() gave stays. */
 void moor_unconnect(int fd);
-/* Connects to a place that never answers, on this machine: from outside the port looks closed. 0, or -1 with errno. */
+/* Connects to a place that never answers, on this machine: from outside the port looks closed. A source
+ * address that the socket has stays. 0, or -1 with errno. */
 int moor_darken(int fd, int family);
 /* Throws away what is queued: it would be delivered to the next loan. */
 void moor_drain(int fd);

@@ -18,6 +18,9 @@
 #include "ports/reserve.h"
 #include "ports/single.h"
 
+/* Datagrams of an earlier loan of a held port that one call passes over. */
+enum { EARLIER_MAX = 64 };
+
 struct pool {
 	struct pool_conf conf;
 	struct port_draw draw;
@@ -288,13 +291,19 @@ uint64_t pool_tend(struct pool *pool, uint64_t now_us)
 ssize_t loan_receive(const struct loan *loan, uint8_t *data, size_t room, enum datagram *kind)
 {
 	struct addr from = {0};
-	bool fragmented;
-	ssize_t got = moor_receive(loan->fd, data, room, &from, &fragmented);
-	*kind = DATAGRAM_WHOLE;
-	if (got >= 0 && !addr_equal(&from, &loan->server))
-		*kind = DATAGRAM_FOREIGN;
-	else if (fragmented)
-		*kind = DATAGRAM_FRAGMENTED;
+	bool fragmented = false, foreign = true;
+	ssize_t got = 0;
+	for (int i = 0; i < EARLIER_MAX && got >= 0 && foreign; i++) {
+		got = moor_receive(loan->fd, data, room, &from, &fragmented);
+		foreign = got >= 0 && !addr_equal(&from, &loan->server);
+		if (loan->kind != LOAN_RESERVED)
+			break;
+	}
+	if (foreign && loan->kind == LOAN_RESERVED) {
+		errno = EAGAIN; /* there may be more; the event loop knows */
+		return -1;
+	}
+	*kind = foreign ? DATAGRAM_FOREIGN : fragmented ? DATAGRAM_FRAGMENTED : DATAGRAM_WHOLE;
 	return got;
 }
 

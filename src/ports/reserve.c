@@ -123,6 +123,7 @@ static void fill(struct reserve *reserve, struct family *f, struct berth *berth,
 			berth->port = port;
 			berth->serial++;
 			berth->source = SOURCE_LOOPBACK;
+			berth->server = (struct addr){0};
 			berth->uses = 0;
 			berth->given_us = 0;
 			berth->born_us = clock_mono_us();
@@ -295,15 +296,40 @@ static int connect_to(const struct family *f, struct berth *berth, const struct 
 	return 0;
 }
 
+/* The source address stays, so that the next loan need not let go of it first; this machine may have lost it, though. */
+static void turn_away(struct reserve *reserve, struct family *f, struct berth *berth)
+{
+	berth->given_us = 0;
+	if (moor_darken(berth->fd, f->domain) == 0)
+		return;
+	moor_unconnect(berth->fd);
+	berth->source = SOURCE_LOOPBACK;
+	if (moor_darken(berth->fd, f->domain) != 0)
+		empty(reserve, f, berth); /* better no port than an open one */
+}
+
+/* After an exchange that did not end with its reply: anything may wait there. */
 static void darken(struct reserve *reserve, struct family *f, struct berth *berth)
 {
-	if (moor_darken(berth->fd, f->domain) != 0) {
-		empty(reserve, f, berth); /* better no port than an open one */
-		return;
+	turn_away(reserve, f, berth);
+	if (berth->fd >= 0)
+		moor_drain(berth->fd);
+}
+
+/* One call for most loans. What waits in the queue is the last server's, because each loan has read up to its reply and
+ * the socket was connected all the while: thrown away if this is the same server, else passed over by loan_receive. */
+static int ready_for(struct reserve *reserve, struct family *f, struct berth *berth, const struct addr *server)
+{
+	bool again = addr_equal(&berth->server, server), still = berth->given_us != 0;
+	int ret = again && still ? 0 : connect_to(f, berth, server);
+	if (ret != 0) {
+		darken(reserve, f, berth);
+		return ret;
 	}
-	moor_drain(berth->fd);
-	berth->source = SOURCE_LOOPBACK;
-	berth->given_us = 0;
+	if (again)
+		moor_drain(berth->fd);
+	berth->server = *server;
+	return 0;
 }
 
 int hand_take(struct hand *hand, const struct addr *server, struct berth **out)
@@ -330,11 +356,8 @@ int hand_take(struct hand *hand, const struct addr *server, struct berth **out)
 				return E_NOPORT;
 			continue;
 		}
-		int ret = connect_to(f, berth, server);
-		if (berth->given_us != 0)
-			moor_drain(berth->fd); /* what its last server sent since */
+		int ret = ready_for(reserve, f, berth, server);
 		if (ret != 0) {
-			darken(reserve, f, berth);
 			unclaim(f, berth);
 			return ret;
 		}
@@ -389,7 +412,7 @@ static void darken_due(struct hand *hand, uint64_t now_us)
 		if (!try_claim(f->idle, dusk->berth->at))
 			continue; /* lent again */
 		if (dusk->berth->given_us == dusk->given_us)
-			darken(hand->reserve, f, dusk->berth);
+			turn_away(hand->reserve, f, dusk->berth);
 		unclaim(f, dusk->berth);
 	}
 }

@@ -172,6 +172,11 @@ size_t resolver_lingering(const struct resolver *resolver)
 	return resolver->lending.lingering_count;
 }
 
+size_t resolver_waiting(const struct resolver *resolver)
+{
+	return resolver->lending.queued;
+}
+
 void lending_init(struct resolver *resolver)
 {
 	struct lending *lending = &resolver->lending;

@@ -76,6 +76,8 @@ int resolver_ask(struct resolver *resolver, const struct ask *ask, struct waiter
 size_t resolver_running(const struct resolver *resolver);
 /* Loans whose question was given up and whose port waits for the late reply. */
 size_t resolver_lingering(const struct resolver *resolver);
+/* Questions that wait for a port because ports.max are lent. */
+size_t resolver_waiting(const struct resolver *resolver);
 
 /* The question of a loan's tag, as resolution writes it; returns out. */
 const char *loan_tag_text(const struct loan_tag *tag, char *out, size_t size);

@@ -16,10 +16,10 @@
 #define BERTH_VERSION "unreleased"
 #endif
 
-enum { TIMEOUT_MS = 10000, TIMEOUT_MAX_S = 3600 };
+enum { TIMEOUT_MS = 10000, SECONDS_MAX = 3600, COUNT_LEAST = 16, COUNT_MOST = 10000, COUNT_USUAL = 256 };
 
-const struct verb *const verbs[] = {&verb_port, &verb_service, &verb_query, &verb_why, &verb_stats, &verb_status,
-	&verb_reload, &verb_check, &verb_help, NULL};
+const struct verb *const verbs[] = {&verb_port, &verb_ports, &verb_audit, &verb_service, &verb_query, &verb_why,
+	&verb_stats, &verb_status, &verb_reload, &verb_check, &verb_help, NULL};
 
 const struct verb *verb_find(const char *name)
 {
@@ -71,33 +71,84 @@ static const char *default_socket(void)
 	return access(path, F_OK) != 0 && access(system_path, F_OK) == 0 ? system_path : path;
 }
 
-static bool parse_timeout(const char *text, unsigned *out_ms)
+bool tool_seconds(const char *text, unsigned *out_ms)
 {
 	char *end;
 	errno = 0;
 	double seconds = strtod(text, &end);
-	if (errno != 0 || end == text || *end != '\0' || !(seconds >= 0.001 && seconds <= TIMEOUT_MAX_S))
+	if (errno != 0 || end == text || *end != '\0' || !(seconds >= 0.001 && seconds <= SECONDS_MAX))
 		return false;
 	*out_ms = (unsigned)(seconds * 1000);
 	return true;
 }
 
-enum { OPTION_SOCKET = 256, OPTION_JSON, OPTION_TIMEOUT, OPTION_FRESH, OPTION_HELP, OPTION_VERSION };
+static bool parse_count(const char *text, unsigned *out)
+{
+	char *end;
+	unsigned long count = strtoul(text, &end, 10);
+	*out = (unsigned)count;
+	return end != text && *end == '\0' && count >= COUNT_LEAST && count <= COUNT_MOST;
+}
+
+enum {
+	OPTION_SOCKET = 256,
+	OPTION_JSON,
+	OPTION_TIMEOUT,
+	OPTION_HELP,
+	OPTION_VERSION,
+	/* those of one verb */
+	OPTION_FRESH,
+	OPTION_DRY_RUN,
+	OPTION_WATCH,
+	OPTION_REFLECTOR,
+	OPTION_COUNT,
+	OPTIONS_END,
+};
 
 static const struct option options[] = {
 	{"socket", required_argument, NULL, OPTION_SOCKET},
 	{"json", no_argument, NULL, OPTION_JSON},
 	{"timeout", required_argument, NULL, OPTION_TIMEOUT},
-	{"fresh", no_argument, NULL, OPTION_FRESH},
 	{"help", no_argument, NULL, OPTION_HELP},
 	{"version", no_argument, NULL, OPTION_VERSION},
+	{"fresh", no_argument, NULL, OPTION_FRESH},
+	{"dry-run", no_argument, NULL, OPTION_DRY_RUN},
+	{"watch", optional_argument, NULL, OPTION_WATCH},
+	{"reflector", required_argument, NULL, OPTION_REFLECTOR},
+	{"count", required_argument, NULL, OPTION_COUNT},
 	{NULL, 0, NULL, 0},
 };
+
+/* The verb that an option belongs to. */
+static const struct {
+	int option;
+	const char *name;
+	const struct verb *verb;
+} owners[] = {{OPTION_FRESH, "fresh", &verb_why}, {OPTION_DRY_RUN, "dry-run", &verb_ports},
+	{OPTION_WATCH, "watch", &verb_ports}, {OPTION_REFLECTOR, "reflector", &verb_audit},
+	{OPTION_COUNT, "count", &verb_audit}};
 
 struct wish {
 	struct tool tool;
 	bool help, version;
+	bool given[OPTIONS_END - OPTION_FRESH]; /* of those of one verb */
 };
+
+static int read_own_option(struct wish *wish, int c)
+{
+	wish->given[c - OPTION_FRESH] = true;
+	switch (c) {
+	case OPTION_FRESH: wish->tool.fresh = true; break;
+	case OPTION_DRY_RUN: wish->tool.dry_run = true; break;
+	case OPTION_WATCH: wish->tool.watch = optarg != NULL ? optarg : ""; break;
+	case OPTION_REFLECTOR: wish->tool.reflector = optarg; break;
+	default:
+		if (!parse_count(optarg, &wish->tool.count))
+			return tool_usage(&verb_audit, "\"%s\" is not a number of questions; write %d to %d", optarg,
+				COUNT_LEAST, COUNT_MOST);
+	}
+	return EXIT_GOOD;
+}
 
 /* EXIT_GOOD, or EXIT_USAGE after saying why. */
 static int read_options(struct wish *wish, int argc, char **argv)
@@ -107,18 +158,20 @@ static int read_options(struct wish *wish, int argc, char **argv)
 		switch (c) {
 		case OPTION_SOCKET: wish->tool.socket = optarg; break;
 		case OPTION_JSON: wish->tool.json = true; break;
-		case OPTION_FRESH: wish->tool.fresh = true; break;
 		case OPTION_TIMEOUT:
-			if (!parse_timeout(optarg, &wish->tool.timeout_ms))
+			if (!tool_seconds(optarg, &wish->tool.timeout_ms))
 				return tool_usage(NULL, "\"%s\" is not a time to wait; write seconds, 0.001 to %d",
-					optarg, TIMEOUT_MAX_S);
+					optarg, SECONDS_MAX);
 			break;
 		case 'h':
 		case OPTION_HELP: wish->help = true; break;
 		case 'V':
 		case OPTION_VERSION: wish->version = true; break;
 		case ':': return tool_usage(NULL, "%s needs a value", argv[optind - 1]);
-		default: return tool_usage(NULL, "there is no option %s", argv[optind - 1]);
+		case '?': return tool_usage(NULL, "there is no option %s", argv[optind - 1]);
+		default:
+			if (read_own_option(wish, c) != EXIT_GOOD)
+				return EXIT_USAGE;
 		}
 	}
 	return EXIT_GOOD;
@@ -139,14 +192,15 @@ static int run(struct wish *wish, int argc, char **argv)
 	const struct verb *verb = verb_find(argv[0]);
 	if (verb == NULL)
 		return tool_usage(NULL, "there is no verb \"%s\"", argv[0]);
-	if (wish->tool.fresh && verb != &verb_why)
-		return tool_usage(verb, "--fresh belongs to berth why");
+	for (size_t i = 0; i < sizeof(owners) / sizeof(owners[0]); i++)
+		if (wish->given[owners[i].option - OPTION_FRESH] && owners[i].verb != verb)
+			return tool_usage(verb, "--%s belongs to berth %s", owners[i].name, owners[i].verb->name);
 	return verb->run(&wish->tool, argc - 1, argv + 1);
 }
 
 int main(int argc, char **argv)
 {
-	struct wish wish = {.tool = {.socket = default_socket(), .timeout_ms = TIMEOUT_MS}};
+	struct wish wish = {.tool = {.socket = default_socket(), .timeout_ms = TIMEOUT_MS, .count = COUNT_USUAL}};
 	print_init();
 	int code = read_options(&wish, argc, argv);
 	if (code == EXIT_GOOD)

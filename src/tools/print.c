@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -31,6 +32,11 @@ void print_init(void)
 	arena_init(&words);
 }
 
+void print_forget(void)
+{
+	arena_reset(&words);
+}
+
 const char *style(enum style which)
 {
 	return colours ? codes[which] : "";
@@ -49,6 +55,24 @@ const char *arrow_from(void)
 const char *arrow_cut(void)
 {
 	return unicode ? "\u00d7" : "-x";
+}
+
+const char *bar_of(unsigned level)
+{
+	static const char *const blocks[] = {
+		"\u2581", "\u2582", "\u2583", "\u2584", "\u2585", "\u2586", "\u2587", "\u2588"};
+	static const char *const signs[] = {".", ":", "-", "=", "+", "*", "#", "@"};
+	return (unicode ? blocks : signs)[level < 8 ? level : 7];
+}
+
+int print_columns(void)
+{
+	struct winsize size;
+	if (!isatty(STDOUT_FILENO))
+		return 0;
+	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col == 0)
+		return 80;
+	return size.ws_col > 20 ? size.ws_col : 20;
 }
 
 const char *safe(const char *text)
@@ -99,6 +123,41 @@ void print_padded(const char *text, int width)
 {
 	int pad = width - width_of(text);
 	printf("%s%*s", text, pad > 0 ? pad : 0, "");
+}
+
+void print_wrapped(const char *text, int column)
+{
+	int columns = print_columns(), at = column;
+	while (*text != '\0') {
+		int len = (int)strcspn(text, " "), width = 0;
+		for (int i = 0; i < len; i++)
+			width += ((unsigned char)text[i] >> 6) != 2;
+		if (columns > 0 && at > column && at + 1 + width > columns) {
+			printf("\n%*s", column, "");
+			at = column;
+		} else if (at > column) {
+			putchar(' ');
+			at++;
+		}
+		printf("%.*s", len, text);
+		at += width;
+		text += len;
+		text += strspn(text, " ");
+	}
+	putchar('\n');
+}
+
+void print_label(const char *label, int column)
+{
+	printf("  %s", style(STYLE_DIM));
+	print_padded(label, column - 2);
+	printf("%s", style(STYLE_PLAIN));
+}
+
+void print_item(const char *label, int column, const char *text)
+{
+	print_label(label, column);
+	print_wrapped(text, column);
 }
 
 const char *grouped(int64_t number, char out[static PRINT_NUMBER])

@@ -3,7 +3,8 @@
  *	printf("%s%s%s is %s\n", style(STYLE_BOLD), safe(name), style(STYLE_PLAIN), duration(us, text));
  *
  * Everything that came over the control socket goes through safe() or text_of(): what a server of the Internet put into
- * a name must not drive the terminal. Strings returned without a buffer of the caller's live until the end. */
+ * a name must not drive the terminal. Strings returned without a buffer of the caller's live until print_forget() or the
+ * end. */
 #pragma once
 
 #include <jansson.h>
@@ -16,12 +17,18 @@ enum { PRINT_NUMBER = 32, PRINT_TIME = 48 };
 
 /* Colours are on when standard output is a terminal that is not dumb and NO_COLOR is not set. */
 void print_init(void);
+/* For who goes on for long: all strings returned so far are gone. */
+void print_forget(void);
 /* What switches a style on; STYLE_PLAIN ends it. "" without colours. */
 const char *style(enum style which);
 /* "→", "←" and "×", or "->", "<-" and "-x" where the locale is not UTF-8. */
 const char *arrow_to(void);
 const char *arrow_from(void);
 const char *arrow_cut(void);
+/* One column of a picture, as high as `level` says, 0 to 7: block characters, or ".:-=+*#@" where there are none. */
+const char *bar_of(unsigned level);
+/* Columns of the terminal, at least 20; 0 when standard output is none. */
+int print_columns(void);
 
 const char *safe(const char *text) __attribute__((returns_nonnull, nonnull));
 /* The string of a key, safe; "" when it is not there or no string. */
@@ -35,6 +42,12 @@ const char *joined(const json_t *array, const char *between) __attribute__((retu
 int width_of(const char *text);
 /* Prints the text, and spaces up to the width. */
 void print_padded(const char *text, int width);
+
+/* "  label   text", the text from that column on; on a terminal it goes on there below, where it is too long. */
+void print_item(const char *label, int column, const char *text);
+/* The label alone, and spaces up to the column; and the text alone, from there on. */
+void print_label(const char *label, int column);
+void print_wrapped(const char *text, int column);
 
 /* "1,234,567" */
 const char *grouped(int64_t number, char out[static PRINT_NUMBER]);

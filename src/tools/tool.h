@@ -16,7 +16,12 @@ struct tool {
 	const char *socket;
 	unsigned timeout_ms;
 	bool json;
-	bool fresh; /* of `why` alone */
+	/* each of one verb alone */
+	bool fresh;            /* why */
+	bool dry_run;          /* ports */
+	const char *watch;     /* ports: NULL, or the seconds as they were written, "" where none were */
+	const char *reflector; /* audit; NULL: none */
+	unsigned count;        /* audit: questions to the reflector */
 };
 
 struct verb {
@@ -25,8 +30,8 @@ struct verb {
 	int (*run)(const struct tool *tool, int argc, char **argv); /* argv[0] is the first argument after the verb */
 };
 
-extern const struct verb verb_port, verb_service, verb_query, verb_why, verb_stats, verb_status, verb_reload,
-	verb_check, verb_help;
+extern const struct verb verb_port, verb_ports, verb_audit, verb_service, verb_query, verb_why, verb_stats, verb_status,
+	verb_reload, verb_check, verb_help;
 /* Ends with NULL, in the order of `berth help`. */
 extern const struct verb *const verbs[];
 
@@ -35,3 +40,5 @@ const struct verb *verb_find(const char *name);
 int tool_fail(const struct tool *tool, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* A mistake in the words of the command: says so, names the verb's form, returns EXIT_USAGE. */
 int tool_usage(const struct verb *verb, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* A number of seconds, 0.001 to 3,600, which may have a fraction; false when the text is none. */
+bool tool_seconds(const char *text, unsigned *out_ms);

@@ -6,7 +6,7 @@ first keeps it in TIME_WAIT for a minute: a few hundred questions a second use u
 
 from __future__ import annotations
 
-from kaminsky import Pace, finish, race, tell
+from kaminsky import Pace, finish, race
 from stage.attack import Attack, Result, Scene
 from stage.authority import Authority
 from stage.targets import Berthd
@@ -23,7 +23,8 @@ def run(scene: Scene) -> Result:
     pace = Pace(RANGE, 65536, scene.size(15_000, 3000), 1000, 20, 4)
     numbers = finish(scene, race(scene, pace))
     lost = numbers["asked"] - numbers["answered"] + numbers["servfail"]
-    return Result(lost > numbers["asked"] // 100 or numbers["hijacked"] > 0, tell(numbers), {"lost": lost, **numbers})
+    text = "%d of %d questions lost (%d asked over UDP, %d over TCP)" % (lost, numbers["asked"], numbers["udp"], numbers["tcp"])
+    return Result(lost > numbers["asked"] // 100, text, {"lost": lost, **numbers})
 
 
 ATTACK = Attack(

@@ -15,7 +15,7 @@ from typing import Any
 from stage import chance
 from stage.attack import Attack, Result, Scene
 from stage.authority import Authority
-from stage.targets import BUILD, Berthd, Kresd, Unbound
+from stage.targets import BUILD, Berthd, Kresd, Target, Unbound
 
 PAIRS, PAIRS_SHORT = 1_000_000, 60_000
 NAMES = 200_000  # TTL 0: no name is asked twice within a second, which some keep an answer for anyhow
@@ -23,7 +23,7 @@ BLOCK, LONG_BLOCK = 640, 45_000  # registers of up to 296 bits, and with one lon
 SHORTFALL = 24  # chance goes that far once in 4^24 blocks
 WINDOW = 4  # a draw that meets a lent port is repeated, which shifts all that follows: so few at once
 LAGS = (1, 2, 3, 8)
-RANGES = {"shipped": (49152, 65535), "weakened": (49152, 65535), "Knot Resolver": (32768, 60999)}
+KERNEL_PORTS = 60999 - 32768 + 1  # ip_local_port_range
 
 
 def prepare(servers: Authority) -> None:
@@ -40,10 +40,17 @@ def collect(scene: Scene, count: int) -> list[tuple[int, int]]:
     return [(port, ident) for port, ident, _, _, tcp, _ in scene.servers.notes() if not tcp]
 
 
-def test_evenness(column: str, pairs: list[tuple[int, int]]) -> dict[str, float]:
+def cells_of(target: Target, seen: int) -> int:
+    """How many ports are equally likely: what berthd says it has, the kernel's range, or, where nobody says, as many as
+    were seen; there are so many pairs that none is missing."""
+    if isinstance(target, Berthd):
+        return target.control("stats")["ports"]["usable"]
+    return KERNEL_PORTS if isinstance(target, Kresd) else seen
+
+
+def test_evenness(target: Target, pairs: list[tuple[int, int]]) -> dict[str, float]:
     ports, idents = Counter(port for port, _ in pairs), Counter(ident for _, ident in pairs)
-    first, last = RANGES.get(column, (0, 0))
-    cells = last - first + 1 if last else len(ports)  # elsewhere: all that were seen, of so many that none is missing
+    cells = cells_of(target, len(ports))
     return {"ports": chance.chi_square(ports.values(), cells), "IDs": chance.chi_square(idents.values(), 65536)}
 
 
@@ -71,7 +78,7 @@ def test_linearity(pairs: list[tuple[int, int]], blocks: int) -> int:
 
 def run(scene: Scene) -> Result:
     pairs = collect(scene, scene.size(PAIRS, PAIRS_SHORT))
-    zs = {**test_evenness(scene.target.column, pairs), **test_serial(pairs)}
+    zs = {**test_evenness(scene.target, pairs), **test_serial(pairs)}
     gap = test_linearity(pairs, scene.size(40, 40))
     caught = ["%s (z = %.0f)" % (name, z) for name, z in zs.items() if abs(z) > chance.LIMIT]
     if gap >= SHORTFALL:

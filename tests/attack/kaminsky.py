@@ -70,7 +70,7 @@ def finish(scene: Scene, numbers: dict[str, Any]) -> dict[str, Any]:
 def tell(numbers: dict[str, Any]) -> str:
     text = "%(hijacked)d names hijacked in %(asked)d questions (%(udp)d over UDP, %(tcp)d over TCP), %(forged)d forged " \
            "packets" % numbers
-    if "mismatched" in numbers:
+    if numbers.get("mismatched"):
         text += ", %(mismatched)d of them met a lent port" % numbers
     return text + ("; %(servfail)d SERVFAIL" % numbers if numbers["servfail"] else "")
 
@@ -116,8 +116,8 @@ ATTACKS = [
         weakened=lambda: Berthd("guessable", ports={"range": FEW_TEXT}),
         peers=[Unbound, Kresd],
         false_alarm="2,060,000 forged packets, each right with 2^-30 for port and ID and 2^-12 for the case of twelve "
-                    "letters: below 1e-6. The weakened build is hijacked in about one of five windows: "
-                    "that none of 400 is has a chance below 1e-30",
+                    "letters: below 1e-6. The weakened build is hijacked in more than one of twenty windows: "
+                    "that none of 400 is has a chance of 1e-9",
     ),
     Attack(
         name="narrow",

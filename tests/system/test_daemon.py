@@ -547,7 +547,9 @@ def test_berth_status(shared: Daemon, told: Callable[..., str]):
     assert found["pid"] == shared.pid and found["listen"] == ["127.0.0.1@53"] and found["workers"] == 2
     assert str(shared.pid) in text and "127.0.0.1" in text
     ports = found["ports"]
-    assert ports["pool"] == 2500 and ports["idle"] + ports["lent"] >= 2500
+    assert set(ports) == {"lend", "range", "usable", "pool", "max", "idle", "held", "lent", "lingering", "waiting",
+                          "grown", "moorable"}
+    assert ports["pool"] == 2500 and ports["idle"] + ports["lent"] + ports["lingering"] >= 2500
     assert ports["usable"] == 16384 - sum(shared.control("ports")["away"].values())
 
 

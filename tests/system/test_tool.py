@@ -3,11 +3,20 @@
 The folder with the binary comes from BERTH_BUILD.
 """
 
+import contextlib
+import fcntl
 import json
 import os
+import pty
+import random
+import re
+import select
+import signal
 import socket
 import stat
+import struct
 import subprocess
+import termios
 import threading
 import time
 
@@ -48,7 +57,27 @@ STORY = [
     step(42500, "answer", "NOERROR, 2 records"),
 ]
 
+AWAY = {"excluded": 100, "reserved": 0, "held": 2, "registered": 0, "clashing": 10}
+POOL = {"lend": "fresh", "range": "49152-65535", "usable": 16384, "pool": 2500, "max": 10000, "idle": 2497, "held": 0,
+        "lent": 3, "lingering": 2, "waiting": 1, "grown": 0, "moorable": 11848, "among": 16384, "away": AWAY}
+PORTS_REPLY = dict(POOL, changed=False, others={"held": 212, "top_held": 180, "top": "mallory"}, counters={
+    "loans": 123456, "loans.moored": 80000, "loans.fresh": 43456, "loans.reserved": 0, "loans.queued": 7, "loans.shed": 2,
+    "loans.crowded": 0, "loans.late": 5, "loans.grown": 0, "loans.failed": 0, "ports.taken": 3, "ports.denied": 0,
+    "ports.nofiles": 0, "ports.nobufs": 0}, lines=[
+    {"level": "good", "text": "16384 ports are usable"}, {"level": "warning", "text": "descriptors are short, " * 8}])
+SET = {"range": "49152-65535", "usable": 16374, "bits": 13.999, "away": dict(AWAY, excluded=0), "exclude": ["5353"],
+       "include": []}
+CHANGE = {"dry_run": True, "before": SET, "after": dict(SET, usable=16274, bits=13.99, away=AWAY,
+                                                       exclude=["5353", "60100-60199"])}
+AUDIT = dict(POOL, upstream={"upstream.udp": 900, "upstream.tcp": 100, "upstream.letters": 12000, "upstream.cookies": 250},
+             lost={"ports.taken": 3, "ports.denied": 0, "ports.nofiles": 0, "ports.nobufs": 0},
+             limits={"mismatches": 3, "within_s": 60, "tcp_only_s": 60},
+             draws={"count": 262144, "ports": 16384, "chi_square": 16400.5, "degrees": 16383, "p": 0.46, "serial": 0.001})
+
 REPLIES = {
+    "ports": PORTS_REPLY,
+    "ports-change": CHANGE,
+    "audit": AUDIT,
     "status": {"version": "0.1", "pid": 4711, "uptime_s": 93784, "workers": 2,
                "listen": ["127.0.0.1@53", "::1@53"], "ports": PORTS, "validation": "off"},
     "stats": {"uptime_s": 120, "counters": {"queries.udp": 1234567, "queries.tcp": 0, "lookups": 12, "lookups.shed": 1},
@@ -80,7 +109,7 @@ class Server:
                 peer, _ = self.socket.accept()
             except OSError:
                 return
-            with peer:
+            with peer, contextlib.suppress(ConnectionResetError):  # by a client that was ended
                 self.serve(peer)
 
     def serve(self, peer):
@@ -136,7 +165,7 @@ def good(done):
 
 
 @pytest.mark.parametrize("cmd, args", [("status", []), ("stats", []), ("reload", []), ("query", ["www.example"]),
-                                       ("why", ["www.example"])])
+                                       ("why", ["www.example"]), ("ports", [])])
 def test_json_is_the_reply(serve, berth, cmd, args):
     serve()
     assert json.loads(good(berth(cmd, *args, "--json"))) == REPLIES[cmd]
@@ -375,9 +404,421 @@ def test_words_that_are_no_port(berth, word):
     assert "\x1b" not in done.stderr
 
 
+# --- the pool ---
+
+
+def test_pool(serve, berth):
+    server = serve()
+    lines = good(berth("ports")).splitlines()
+    assert server.requests == [{"cmd": "ports"}]
+    said = {line[:14].strip() or "...": line[14:] for line in lines}
+    assert said["lending"].startswith("fresh: a port is drawn for each question")
+    assert (said["range"], said["usable"]) == (
+        "49152-65535", "16,384 ports; a question's is one of 16,384, 14.0 bits to guess")
+    away = lines.index("  taken away  100 excluded by ports.exclude")
+    assert lines[away + 1:away + 3] == [" " * 14 + "2 held by another program", " " * 14 + "10 on the list of known clashes"]
+    assert said["pool"] == "2,500 sockets, 2,497 of them idle; 0 ports held ahead; at most 10,000 loans at once"
+    assert said["now"] == "3 lent, 2 more wait for a late reply, 0 beyond the pool; 1 waiting for a port"
+    assert said["others"] == "212 UDP ports are held by other programs, most (180) by mallory"
+    assert said["lent so far"] == "123,456: 80,000 on re-moored sockets, 43,456 on fresh ones, 0 held ahead"
+    for words in ("7 queued: had to wait", "2 shed: given up", "5 late: the reply", "none grown, crowded, failed"):
+        assert any(line.startswith(" " * 14 + words) for line in lines), words
+    assert said["draws lost"] == "3 taken: the port was another program's (EADDRINUSE)"
+    assert lines[-2:] == ["  good        16384 ports are usable", "  warning     " + ("descriptors are short, " * 8).strip()]
+
+
+def test_pool_in_other_states(serve, berth):
+    reply = dict(PORTS_REPLY)
+    serve(lambda request: reply)
+    reply.update(lend="reserved", among=2500, changed=True, away={}, others={"held": 0, "top_held": 0, "top": ""}, counters={})
+    out = good(berth("ports"))
+    assert "reserved: 2,500 ports are held, and one of them is drawn" in out and "one of 2,500, 11.3 bits" in out
+    assert "lasts until the next reload or restart" in out and "taken away  none" in out
+    assert "no other program holds a UDP port" in out and "none taken, denied, nofiles, nobufs" in out
+    reply.update(among=1)
+    assert "one port is held, and shared by all questions" in good(berth("ports"))
+
+
+def test_change_that_is_tried(serve, berth):
+    server = serve()
+    out = good(berth("ports", "exclude", "60100-60199", "mdns", "--dry-run"))
+    assert server.requests == [{"cmd": "ports-change", "exclude": "60100-60199,mdns", "dry_run": True}]
+    rows = {line[2:29].strip(): line[29:].split() for line in out.splitlines()[:6]}
+    assert rows[""] == ["before", "after"] and rows["range"] == ["49152-65535", "49152-65535"]
+    assert rows["usable"] == ["16,374", "16,274", "-100"] and rows["bits"] == ["14.00", "13.99", "-0.01"]
+    assert rows["excluded"] == ["0", "100", "+100"] and rows["held by other programs"] == ["2", "2"]
+    assert "Nothing was changed. It would last until the next reload or restart of berthd." in out
+    assert out.endswith("\n  ports:\n    exclude: [5353, 60100-60199]\n")
+    assert json.loads(good(berth("ports", "exclude", "9", "--dry-run", "--json"))) == CHANGE
+
+
+@pytest.mark.parametrize("args, sent, after, kept", [
+    (["include", "9,10"], {"include": "9,10"}, {"include": ["9-10"], "exclude": []}, ["exclude: []", "include: [9-10]"]),
+    (["range", "1024-65535"], {"range": "1024-65535"}, {"range": "1024-65535"}, ["range: 1024-65535"])])
+def test_change(serve, berth, args, sent, after, kept):
+    server = serve(lambda request: {"dry_run": False, "before": SET, "after": dict(SET, **after)})
+    out = good(berth("ports", *args))
+    assert server.requests == [{"cmd": "ports-change", "dry_run": False, **sent}]
+    assert "Changed, until the next reload or restart of berthd." in out
+    assert out.splitlines()[-len(kept):] == ["    " + line for line in kept]
+
+
+def test_change_that_is_none_or_refused(serve, berth):
+    reply = {"dry_run": False, "before": SET, "after": SET}
+    serve(lambda request: reply)
+    assert good(berth("ports", "exclude", "5353")).endswith("\nThat changed nothing.\n")
+    reply = {"error": '"boo" is no registered service; did you mean doom?'}
+    done = berth("ports", "exclude", "boo")
+    assert (done.returncode, done.stderr) == (1, 'berth: "boo" is no registered service; did you mean doom?\n')
+
+
+# --- the pool, live ---
+
+
+class Busy:
+    """A berthd that lends 500 ports more each time it is looked at, and has a mismatch the third time."""
+
+    def __init__(self):
+        self.looks = 0
+
+    def __call__(self, request):
+        assert request == {"cmd": "stats"}
+        self.looks += 1
+        return {"uptime_s": self.looks, "counters": {"loans": 500 * self.looks, "upstream.mismatched": self.looks // 3},
+                "ports": dict(POOL, lent=self.looks)}
+
+
+def watch(tmp_path, *args, **more):
+    return subprocess.Popen([os.path.join(BUILD, "berth"), "ports", "--watch", *args], text=True, stderr=subprocess.PIPE,
+                            env={"LC_ALL": "C.UTF-8", "TZ": "UTC", "BERTH_SOCKET": str(tmp_path / "control"),
+                                 **more.pop("env", {})}, **more)
+
+
+def end(process, number=signal.SIGTERM):
+    process.send_signal(number)
+    return process.wait(5)
+
+
+def test_watch_without_a_terminal(serve, tmp_path):
+    serve(Busy())
+    with watch(tmp_path, "0.2", stdout=subprocess.PIPE) as process:
+        lines = [process.stdout.readline().split() for _ in range(3)]
+        assert end(process) == -signal.SIGTERM
+    for number, words in enumerate(lines, 2):
+        found = dict(zip(words[2::2], words[3::2]))
+        assert set(found) == {"loans_per_s", "lent", "waiting", "mismatches_per_s", "lingering", "usable"}
+        assert int(found["lent"]) == number and found["usable"] == "16384"
+        assert 1000 < float(found["loans_per_s"]) <= 2500 and (float(found["mismatches_per_s"]) > 0) == (number == 3)
+
+
+def test_watch_as_json(serve, tmp_path):
+    serve(Busy())
+    with watch(tmp_path, "--json", "0.1", stdout=subprocess.PIPE) as process:
+        found = [json.loads(process.stdout.readline()) for _ in range(2)]
+        end(process)
+    assert [one["lent"] for one in found] == [2, 3] and found[0]["ports"]["usable"] == 16384
+    assert 0.09 < found[1]["at"] - found[0]["at"] < 2
+
+
+def test_watch_without_berthd(serve, berth, tmp_path):
+    assert "start it, or name its socket" in berth("ports", "--watch").stderr
+    server = serve(Busy())
+    with watch(tmp_path, "0.1", stdout=subprocess.PIPE) as process:
+        process.stdout.readline()
+        server.reply = lambda request: b""
+        assert process.wait(5) == 1 and "closed the connection" in process.stderr.read()
+
+
+class Terminal:
+    """A terminal of 80 columns with `berth ports --watch` on it."""
+
+    def __init__(self, tmp_path, columns=80, rows=24, **env):
+        self.ours, theirs = pty.openpty()
+        self.resize(columns, rows)
+        self.before = termios.tcgetattr(theirs)
+        self.text = ""
+        self.process = watch(tmp_path, "0.1", stdin=theirs, stdout=theirs, env={"TERM": "xterm", **env},
+                             start_new_session=True)
+        self.theirs = theirs
+
+    def resize(self, columns, rows=24):
+        fcntl.ioctl(self.ours, termios.TIOCSWINSZ, struct.pack("4H", rows, columns, 0, 0))
+
+    def read(self, until="", seconds=5):
+        """What is written until these words are, or for so long."""
+        begin, deadline = len(self.text), time.monotonic() + seconds
+        while time.monotonic() < deadline and not (until and until in self.text[begin:]):
+            if select.select([self.ours], [], [], 0.05)[0]:
+                self.text += os.read(self.ours, 65536).decode(errors="replace")
+        assert not until or until in self.text[begin:], self.text[begin:]
+        return self.text[begin:]
+
+    def picture(self):
+        """The rows of the next whole picture, without colours."""
+        text = self.read("\x1b[H") + self.read("\x1b[K\x1b[J")
+        last = text[:text.rindex("\x1b[K\x1b[J")]
+        return re.split("\x1b\\[K\r+\n", re.sub("\x1b\\[[0-9;]*m", "", last[last.rindex("\x1b[H") + 3:]))
+
+    def close(self):
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+        self.process.stderr.close()
+        os.close(self.ours)
+        os.close(self.theirs)
+
+
+@pytest.fixture
+def terminal(tmp_path):
+    opened = []
+
+    def start(*args, **env):
+        opened.append(Terminal(tmp_path, *args, **env))
+        return opened[-1]
+
+    yield start
+    for one in opened:
+        one.close()
+
+
+def test_watch_on_a_terminal(serve, terminal):
+    serve(Busy())
+    screen = terminal()
+    screen.read("\x1b[J")
+    assert screen.text.startswith("\x1b[?1049h\x1b[?25l\x1b[?7l\x1b[H")
+    screen.read(seconds=0.5)
+    rows = screen.picture()
+    assert rows[0].startswith("The ports of berthd  every 0.1 s; up ")
+    words = {row[2:16].strip(): row[16:] for row in rows}
+    assert re.match(r" +[1-5],[0-9]{3}  +[▁-█]+  peak [1-9],[0-9]{3}$", words["loans/s"]), rows
+    assert re.match(r" +[0-9]+  +[▁-█]+  peak [0-9]+$", words["lent now"])
+    assert re.match(r"█▁+  [0-9]+ of 10,000 loans$", words["in use"])
+    assert "16,384 usable of 49152-65535, lent fresh" in words["ports"] and "2 wait for a late reply" in words["besides"]
+    assert max(map(len, rows)) <= 80
+    assert "\x1b[36m" in screen.text
+
+
+@pytest.mark.parametrize("number, code", [(signal.SIGINT, 0), (signal.SIGTERM, -signal.SIGTERM), (signal.SIGHUP, -signal.SIGHUP)])
+def test_watch_gives_the_terminal_back(serve, terminal, number, code):
+    serve(Busy())
+    screen = terminal()
+    screen.read("\x1b[J")
+    assert termios.tcgetattr(screen.theirs)[3] & termios.ECHO == 0
+    assert end(screen.process, number) == code
+    assert screen.read("\x1b[?1049l").endswith("\x1b[?7h\x1b[?25h\x1b[?1049l")
+    assert termios.tcgetattr(screen.theirs) == screen.before
+
+
+def test_watch_ends_with_q_and_lives_through_a_stop(serve, terminal):
+    serve(Busy())
+    screen = terminal()
+    screen.read("\x1b[J")
+    screen.process.send_signal(signal.SIGTSTP)
+    screen.read("\x1b[?1049l")
+    assert termios.tcgetattr(screen.theirs) == screen.before
+    os.waitpid(screen.process.pid, os.WUNTRACED)  # until it is stopped
+    screen.process.send_signal(signal.SIGCONT)
+    screen.read("\x1b[?1049h")
+    screen.read("\x1b[J")
+    os.write(screen.ours, b"xq")
+    assert screen.process.wait(5) == 0
+    assert screen.read("\x1b[?1049l") and termios.tcgetattr(screen.theirs) == screen.before
+
+
+def test_watch_waits_for_berthd_to_come_back(serve, terminal):
+    server, busy = serve(Busy()), Busy()
+    screen = terminal()
+    screen.read("peak 2")
+    server.reply = lambda request: b""
+    screen.read("closed the connection without a reply")
+    server.reply = busy
+    screen.read("draws lost")
+    assert "loans/s               -" in "\n".join(screen.picture()) or busy.looks > 1
+    assert "-" not in screen.picture()[2][16:26], "no negative rate, though berthd began to count anew"
+
+
+@pytest.mark.parametrize("columns, rows", [(120, 24), (40, 24), (20, 10), (80, 5), (80, 1)])
+def test_watch_fits_the_terminal(serve, terminal, columns, rows):
+    serve(Busy())
+    screen = terminal(columns, rows)
+    screen.read(seconds=0.6)
+    picture = screen.picture()
+    assert len(picture) == min(rows, 13)
+    sparks = [row for row in picture if "peak" in row]
+    assert {len(row) <= columns for row in sparks} <= {True} and bool(sparks) == (columns > 50 and rows > 2)
+    screen.resize(100, 24)
+    screen.process.send_signal(signal.SIGWINCH)
+    screen.read("draws lost")
+    assert screen.process.poll() is None
+
+
+def test_watch_without_colours_or_blocks(serve, terminal):
+    serve(Busy())
+    screen = terminal(80, 24, NO_COLOR="1", LC_ALL="C")
+    screen.read(seconds=0.6)
+    assert not re.search("\x1b\\[[0-9;]*m", screen.text) and screen.text.isascii()
+    assert re.search(r"loans/s .* [.:=+*#@-]+  peak", screen.text)
+
+
+def test_watch_on_a_terminal_that_cannot_redraw(serve, terminal):
+    serve(Busy())
+    screen = terminal(80, 24, TERM="dumb")
+    screen.read("loans_per_s")
+    assert "\x1b" not in screen.text
+
+
+# --- the audit ---
+
+
+def test_audit(serve, berth):
+    """2^30 replies: ln 2 times that is 744 million packets, 30 hours at 7,000 a second (RFC 5452 section 7)."""
+    server = serve()
+    out = good(berth("audit"))
+    assert server.requests == [{"cmd": "audit"}]
+    assert "  port         14.0 bits: one of 16,384 for each question\n" in out
+    assert "  case (0x20)  12.0 bits: the letters of a question's name, on average of 1,000 questions" in out
+    assert "  cookie       64.0 bits more for 25.0 % of the questions" in out
+    rows = [re.split("  +", line.strip()) for line in out.splitlines() if re.match("  (port, ID|and )", line)]
+    assert rows == [["port, ID", "30.0", "744 million", "30 h", "4.1 h", "12 min"],
+                    ["and case", "42.0", "3.0e12", "14 years", "706 days", "35 days"],
+                    ["and cookie", "106.0", "5.6e31", "2.5e20 years", "3.6e19 years", "1.8e18 years"]]
+    assert "1 - (1 - R W / (P I))^(T / W)" in out
+    assert "3 within 60 s and the server is asked over TCP alone for 60 s" in out
+    assert "at the ID alone an even chance takes 11 days, at ID and case 118 years, however" in out
+    assert "chi-square has p = 0.4600" in out and "\n               they look like chance\n" in out
+    assert "lost         3 draws taken by other programs" in out
+    assert "taken away   100 excluded by ports.exclude, 2 held by another program, 10 on the list" in out
+
+
+def test_audit_as_json(serve, berth):
+    serve()
+    document = json.loads(good(berth("audit", "--json")))
+    worth = document.pop("worth")
+    assert document == AUDIT
+    assert (worth["port_bits"], worth["id_bits"], worth["case_bits"], worth["cookie_share"]) == (14, 16, 12, 0.25)
+    assert [cost["bits"] for cost in worth["costs"]] == [30, 42, 106]
+    assert abs(worth["costs"][0]["time_s"]["7000"] - 106323) < 1 and abs(worth["costs"][0]["packets"] - 744261117) < 1000
+    assert abs(worth["capped_time_s"]["id"] / 86400 - 10.515) < 0.001 and worth["draws"] == "chance"
+
+
+@pytest.mark.parametrize("draws, words, key", [
+    ({"p": 1e-9}, "NOT CHANCE: some ports come more often", "uneven"), ({"p": 0.99999}, "NOT CHANCE: more even", "too even"),
+    ({"serial": -0.3}, "NOT CHANCE: each draw follows", "linked"), ({"ports": 1}, "nothing to draw from", "none")])
+def test_audit_of_draws_that_are_not_chance(serve, berth, draws, words, key):
+    serve(lambda request: dict(AUDIT, draws=dict(AUDIT["draws"], **draws)))
+    assert words in good(berth("audit"))
+    assert json.loads(good(berth("audit", "--json")))["worth"]["draws"] == key
+
+
+def test_audit_before_the_first_question(serve, berth):
+    serve(lambda request: dict(AUDIT, upstream={}, among=1))
+    out = good(berth("audit"))
+    assert "port         0.0 bits: one of 1 " in out and "not known yet: no question was sent" in out
+    assert "and case" not in out and "ID and case" not in out
+
+
+# --- a reflector ---
+
+
+class Reflector:
+    """A berthd whose questions pass a NAT: `nat` makes of the port lent the port seen."""
+
+    def __init__(self, nat, address="192.0.2.9", form='"%s@%d"'):
+        self.nat, self.address, self.form, self.names = nat, address, form, []
+
+    def __call__(self, request):
+        if request["cmd"] == "ports":
+            return PORTS_REPLY
+        assert (request["cmd"], request["type"]) == ("why", "TXT")
+        self.names.append(request["name"])
+        lent = random.randrange(49152, 65536)
+        seen = self.nat(len(self.names), lent)
+        story = [step(1, "ask", "", **exchange(50000, "198.51.100.4@53", question="x. NS")),
+                 step(2, "reply", "", **exchange(50000, "198.51.100.4@53", kind="referral")),
+                 step(3, "ask", "", **exchange(lent, "192.0.2.53@53", question=request["name"] + " TXT")),
+                 step(4, "reply", "", **exchange(lent, "192.0.2.53@53", kind="answer")), step(5, "answer", "NOERROR")]
+        return {"name": request["name"], "type": "TXT", "rcode": "NOERROR", "story": story, "answer": [
+            {"name": request["name"], "ttl_s": 0, "type": "TXT", "data": self.form % (self.address, seen)}]}
+
+
+def random_port(number, lent):
+    return random.randrange(1024, 65536)
+
+
+@pytest.mark.parametrize("nat, kind, words, low, high", [
+    (lambda number, lent: lent, "kept", "kept: each arrived from the port that berthd lent", 14, 14),
+    (lambda number, lent: lent if number % 20 else 1024, "mostly kept", "kept, 244 of 256", 14, 14),
+    (lambda number, lent: 4711, "fixed", "LOST: a NAT sends every question from port 4711", 0, 0),
+    (lambda number, lent: 1024 + 3 * number, "sequential", "nine of ten lie within 3 of the one before", 1.5, 1.6),
+    (lambda number, lent: 1024 + random.randrange(64), "random", "replaced at random", 5.5, 6.5),
+    (random_port, "random", "replaced at random", 13, 16.1)])
+def test_reflector(serve, berth, nat, kind, words, low, high):
+    reflector = Reflector(nat)
+    serve(reflector)
+    out = " ".join(good(berth("audit", "--reflector", "port.example")).split())
+    assert len(set(reflector.names)) == 256 and all(re.fullmatch("[0-9a-f]{16}[.]port[.]example[.]", name)
+                                                    for name in reflector.names)
+    assert "256 questions below port.example" in out and "256 questions, seen from 192.0.2.9 " in out and words in out
+    assert ("what helps" in out) == (high < 13)
+    document = json.loads(good(berth("audit", "--reflector", "port.example.", "--count", "256", "--json")))
+    [family] = document["families"]
+    assert (family["ports"], family["count"], family["family"], document["lent_bits"]) == (kind, 256, "ipv4", 14)
+    assert low <= family["bits"] <= high and family["bits_at_least"] <= family["bits"]
+
+
+def test_reflector_of_both_families_and_other_forms(serve, berth):
+    four, six = Reflector(lambda number, lent: 1024 + number, form='"%s %d"'), Reflector(
+        lambda number, lent: lent, "2001:db8::9", '"%s" "%d"')
+    calls = []
+
+    def reply(request):
+        calls.append(request)
+        if request["cmd"] == "ports":
+            return PORTS_REPLY
+        return (four, six, lambda request: {"name": request["name"], "type": "TXT", "rcode": "SERVFAIL", "answer": []})[
+            len(calls) % 3](request)
+
+    serve(reply)
+    out = good(berth("audit", "--reflector", "port.example", "--count", "60"))
+    assert "over IPv4    20 questions, seen from 192.0.2.9\n" in out and "REPLACED IN SEQUENCE" in out
+    assert "over IPv6    20 questions, seen from 2001:db8::9\n" in out and "kept: each arrived" in out
+    assert "0 over TCP, 0 from a cache or joined with others, 20 without an answer" in out
+    assert "TXT gave SERVFAIL, and not ADDRESS@PORT" in out
+
+
+@pytest.mark.parametrize("answer, words", [
+    ({"rcode": "NXDOMAIN", "answer": []}, "TXT gave NXDOMAIN, and not ADDRESS@PORT"),
+    ({"answer": [{"type": "TXT", "data": '"hello"'}]}, 'TXT gave NOERROR, "hello", and not ADDRESS@PORT'),
+    ({"answer": [{"type": "TXT", "data": '"192.0.2.1"'}]}, "and not ADDRESS@PORT"),
+    ({"answer": [{"type": "TXT", "data": '"192.0.2.1@0"'}]}, "and not ADDRESS@PORT"),
+    ({"answer": [{"type": "TXT", "data": '"192.0.2.1@70000"'}]}, "and not ADDRESS@PORT"),
+    ({"answer": [{"type": "TXT", "data": '"' + "1" * 5000 + '@53"'}]}, "and not ADDRESS@PORT")])
+def test_reflector_that_is_none(serve, berth, answer, words):
+    """It is not asked 256 times."""
+    server = serve(lambda request: PORTS_REPLY if request["cmd"] == "ports" else {
+        "name": request["name"], "type": "TXT", "rcode": "NOERROR", "story": [], **answer})
+    done = berth("audit", "--reflector", "port.example")
+    assert (done.returncode, done.stdout) == (1, "") and words in done.stderr and len(server.requests) == 9
+
+
+def test_reflector_over_tcp_shows_nothing(serve, berth):
+    reflector = Reflector(lambda number, lent: lent)
+
+    def reply(request):
+        found = reflector(request)
+        for event in found.get("story", []):
+            event["transport"] = "tcp"
+        return found
+
+    serve(reply)
+    done = berth("audit", "--reflector", "port.example", "--count", "16")
+    assert done.returncode == 1 and "only 0 told a port: the others went over TCP" in done.stderr
+
+
 # --- servers that fail ---
 
-FAILURES = [["status"], ["stats"], ["reload"], ["query", "x"], ["why", "x"]]
+FAILURES = [["status"], ["stats"], ["reload"], ["query", "x"], ["why", "x"], ["ports"], ["ports", "exclude", "9"],
+            ["audit"], ["audit", "--reflector", "x"]]
 
 
 def fails(berth, args, words, seconds=5):
@@ -473,7 +914,8 @@ def test_replies_that_are_none(serve, berth, reply, words):
 def test_replies_of_another_form(serve, berth, args, reply):
     serve(lambda request: reply)
     done = berth(*args)
-    assert done.returncode in (0, 1) and done.stderr == ""
+    assert done.returncode in (0, 1)
+    assert done.stderr == "" or ("--reflector" in args and done.stderr.startswith("berth: "))
 
 
 def test_nothing_foreign_reaches_the_terminal(serve, berth):
@@ -510,6 +952,24 @@ def test_nothing_foreign_reaches_the_terminal(serve, berth):
     (["query", "x" * 2000], "the name is longer than any"),
     (["query", "--fresh", "x"], "--fresh belongs to berth why"),
     (["port"], "no port to look at"),
+    (["ports", "sell"], '"sell" is none of exclude, include and range'),
+    (["ports", "exclude"], "berth ports exclude wants ports"),
+    (["ports", "range"], "berth ports range wants one range"),
+    (["ports", "range", "1-2", "3-4"], "berth ports range wants one range"),
+    (["ports", "--dry-run"], "--dry-run goes with exclude, include and range"),
+    (["ports", "--dry-run", "--watch"], "--watch changes nothing"),
+    (["ports", "exclude", *["60000-60001"] * 400], "the list is longer than berthd reads"),
+    (["ports", "--watch", "soon"], '"soon" is not a time between two looks'),
+    (["ports", "--watch=0.01"], '"0.01" is not a time between two looks'),
+    (["ports", "--watch", "1", "2"], '"2" is one word too many'),
+    (["ports", "--watch=1", "2"], '"2" is one word too many'),
+    (["ports", "--fresh"], "--fresh belongs to berth why"),
+    (["status", "--watch"], "--watch belongs to berth ports"),
+    (["query", "--dry-run", "x"], "--dry-run belongs to berth ports"),
+    (["audit", "all"], '"all" is one word too many'),
+    (["audit", "--count", "15"], '"15" is not a number of questions; write 16 to 10000'),
+    (["audit", "--count", "1e3"], '"1e3" is not a number of questions'),
+    (["why", "--reflector", "x", "y"], "--reflector belongs to berth audit"),
     (["check"], "no file to check"),
     (["help", "sing"], 'there is no verb "sing"'),
 ])
@@ -521,7 +981,7 @@ def test_usage(berth, args, words):
 
 def test_help(berth):
     out = good(berth("help"))
-    for verb in ("port", "query", "why", "stats", "status", "reload", "check", "help"):
+    for verb in ("port", "ports", "audit", "query", "why", "stats", "status", "reload", "check", "help"):
         assert f"  berth {verb}" in out
         assert good(berth("help", verb)).startswith(f"berth {verb}")
         assert good(berth(verb, "--help")) == good(berth("help", verb))

@@ -37,8 +37,8 @@ def outcome(attack: Attack, column: str, verdicts: dict[tuple[str, str], Verdict
     if verdict is None:
         return attack.no_peers or "does not apply"
     if verdict.succeeded is None:
-        return "did not run: " + cell(verdict.text)
-    return ("**succeeds**: " if verdict.succeeded else "fails: ") + cell(verdict.text)
+        return "did not run: " + verdict.text
+    return ("**succeeds**: " if verdict.succeeded else "fails: ") + verdict.text
 
 
 def row(attack: Attack, verdicts: dict[tuple[str, str], Verdict]) -> str:
@@ -47,11 +47,21 @@ def row(attack: Attack, verdicts: dict[tuple[str, str], Verdict]) -> str:
     return "| " + " | ".join(map(cell, cells)) + " |\n"
 
 
-def behind(attack: Attack) -> str:
-    """What the module says of itself, what the weakened build lacks, how likely a false alarm is."""
-    words = (sys.modules[attack.run.__module__].__doc__ or "").strip().removeprefix("Decides ")
-    chance = "False alarm: %s." % attack.false_alarm if attack.false_alarm else "Nothing in the verdict is left to chance."
-    return "\n## %s\n\n%s\n\nWeakened: %s. %s\n" % (attack.name, words[:1].upper() + words[1:], attack.weakness, chance)
+def behind(attacks: list[Attack]) -> str:
+    """What a module says of itself; for each of its attacks what the weakened build lacks and how likely a false alarm is."""
+    words = (sys.modules[attacks[0].run.__module__].__doc__ or "").strip().removeprefix("Decides ")
+    text = "\n## %s\n\n%s\n" % (", ".join(attack.name for attack in attacks), words[:1].upper() + words[1:])
+    for attack in attacks:
+        chance = "False alarm: %s." % attack.false_alarm if attack.false_alarm else "Nothing in the verdict is left to chance."
+        text += "\n`%s`, weakened: %s. %s\n" % (attack.name, attack.weakness, chance)
+    return text
+
+
+def by_module(attacks: list[Attack]) -> list[list[Attack]]:
+    modules: dict[str, list[Attack]] = {}
+    for attack in attacks:
+        modules.setdefault(attack.run.__module__, []).append(attack)
+    return list(modules.values())
 
 
 def write(attacks: list[Attack], all_verdicts: list[Verdict]) -> str:
@@ -59,4 +69,4 @@ def write(attacks: list[Attack], all_verdicts: list[Verdict]) -> str:
     head = HEAD.format(when=date.today().isoformat(), kernel=platform.release().split("-")[0], cores=os.cpu_count(),
                        unbound=version("unbound"), kresd=version("kresd"), columns=" | ".join(COLUMNS),
                        minutes=sum(verdict.seconds for verdict in all_verdicts) / 60, dashes=" --- |" * len(COLUMNS))
-    return head + "".join(row(attack, verdicts) for attack in attacks) + "".join(map(behind, attacks))
+    return head + "".join(row(attack, verdicts) for attack in attacks) + "".join(map(behind, by_module(attacks)))

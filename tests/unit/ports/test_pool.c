@@ -365,6 +365,39 @@ static void test_reserved_freed_with_loans_out(void **state)
 		lend(i % 2 && server6 >= 0 ? &address6 : &address4, i % 3 ? TRANSPORT_UDP : TRANSPORT_TCP);
 }
 
+/* What comes for a loan, in time or late, is not seen by the next of the same port, at the same server or another. */
+static void test_reserved_hears_nothing_of_before(void **state)
+{
+	struct addr other_address, to = address4;
+	int other = sockets_listen("127.0.0.2", &other_address);
+	uint8_t buffer[8];
+	enum datagram kind;
+	(void)state;
+	begin_reserved(1, 0, true);
+	for (int i = 0; i < 64; i++) {
+		struct loan *loan = lend(&address4, TRANSPORT_UDP);
+		to = address4;
+		addr_set_port(&to, loan->port);
+		assert_int_equal(sendto(server4, "reply", 5, 0, &to.sa, addr_socklen(&to)), 5);
+		assert_int_equal(loan_receive(loan, buffer, sizeof(buffer), &kind), 5);
+		assert_int_equal(kind, DATAGRAM_WHOLE);
+		pool_return(pool, loan, i & 1 ? LOAN_REPLY : LOAN_MISMATCH);
+		/* In the dusk more than one call would pass over. */
+		for (int copy = 0; copy < (i & 2 ? 100 : 3); copy++)
+			(void)sendto(server4, "again", 5, 0, &to.sa, addr_socklen(&to));
+		if (i & 4)
+			pool_tend(pool, clock_mono_us() + LIMIT_DUSK_MS * 1000);
+		bool same = i & 8;
+		loan = lend(same ? &address4 : &other_address, TRANSPORT_UDP);
+		for (int look = 0; look < 3; look++)
+			assert_true(loan_receive(loan, buffer, sizeof(buffer), &kind) < 0 && errno == EAGAIN);
+		assert_int_equal(sendto(same ? server4 : other, "mine", 4, 0, &to.sa, addr_socklen(&to)), 4);
+		assert_int_equal(loan_receive(loan, buffer, sizeof(buffer), &kind), 4);
+		pool_return(pool, loan, LOAN_REPLY);
+	}
+	close(other);
+}
+
 /* A reserve is tended through its pool: dark after the dusk, and due again. */
 static void test_reserved_is_tended(void **state)
 {
@@ -546,6 +579,7 @@ int main(void)
 		TEST(test_reserved_then_drawn),
 		TEST(test_reserved_keeps_watch),
 		TEST(test_reserved_freed_with_loans_out),
+		TEST(test_reserved_hears_nothing_of_before),
 		TEST(test_reserved_is_tended),
 		TEST(test_shared),
 		TEST(test_user_bytes),
