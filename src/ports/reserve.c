@@ -381,8 +381,8 @@ static struct family *family_of(struct reserve *reserve, const struct berth *ber
 				berth < reserve->family[1].berth + reserve->conf.size];
 }
 
-/* It stays connected to its server for a moment, during which it may well be lent again: that saves a third of the
- * work. Who could see it as open meanwhile is who can speak in the server's name, as during the exchange. */
+/* It stays connected to its server for a moment, during which it may well be lent again: that saves a system call. Who
+ * could see it as open meanwhile is who can speak in the server's name, as during the exchange. */
 void hand_give(struct hand *hand, struct berth *berth, bool clean)
 {
 	struct reserve *reserve = hand->reserve;

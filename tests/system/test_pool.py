@@ -206,6 +206,18 @@ def test_one_port_for_all(start: Callable[..., Daemon], workers: int):
     assert "one port is shared by all" in daemon.log
 
 
+@pytest.mark.parametrize("pool", [0, 20])
+def test_ports_are_held_as_another_user(start: Callable[..., Daemon], pool: int):
+    """A port is shared among sockets of one user only, so it has to be bound by the user that the daemon becomes."""
+    if "4294967295" not in Path("/proc/self/uid_map").read_text():
+        pytest.skip("a user namespace without other users")
+    daemon = start(user="nobody", ports={"lend": "reserved", "pool": pool})
+    with Crowd(5) as crowd:
+        replies = crowd.ask_all([("u%d.wild.lab" % n, "A") for n in range(50)])
+    assert outcomes(replies) == {WILD: len(replies)}
+    assert daemon.counters()["loans.reserved"] >= len(replies)
+
+
 # --- when ports run out ---
 
 
