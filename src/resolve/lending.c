@@ -267,6 +267,18 @@ static int lend_now(struct request *rq, const struct exchange *ex, enum transpor
 	return pool_lend(resolver->conf.pool, ex->server, transport, &tag, out);
 }
 
+static bool may_try(const struct request *rq, const struct waiting *waiting)
+{
+	return first_waiting(&rq->resolver->lending) == waiting || pool_shares_port(rq->resolver->conf.pool);
+}
+
+/* Whoever may not try sleeps until its turn: thousands that look every few milliseconds would leave no time for answers
+ * from the cache. */
+static uint64_t next_try_us(struct request *rq, const struct waiting *waiting)
+{
+	return may_try(rq, waiting) ? request_now_us(rq) + RETRY_US : UINT64_MAX;
+}
+
 /* Waits in the queue. Who is first tries when a loan has been returned, and now and then: a port that all share may
  * have been at the same server for another worker. */
 static int queue_await(struct request *rq, const struct exchange *ex, enum transport transport, struct loan **out)
@@ -282,14 +294,12 @@ static int queue_await(struct request *rq, const struct exchange *ex, enum trans
 	lending->queued++;
 	int ret = E_BUSY;
 	while (ret == E_BUSY) {
-		uint64_t now_us = request_now_us(rq);
-		ret = fiber_wait_await(now_us + RETRY_US < until_us ? now_us + RETRY_US : until_us);
+		uint64_t wake_us = next_try_us(rq, &waiting);
+		ret = fiber_wait_await(wake_us < until_us ? wake_us : until_us);
 		if (ret == E_TIMEOUT)
 			ret = request_now_us(rq) < until_us ? 0 : E_NOPORT;
 		if (ret == 0)
-			ret = first_waiting(lending) == &waiting || pool_shares_port(rq->resolver->conf.pool)
-				      ? lend_now(rq, ex, transport, out)
-				      : E_BUSY;
+			ret = may_try(rq, &waiting) ? lend_now(rq, ex, transport, out) : E_BUSY;
 	}
 	link_remove(&waiting.link);
 	lending->queued--;

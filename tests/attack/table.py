@@ -12,6 +12,7 @@ import reaction
 import sad_dns
 import sad_dns_2
 import scan
+import squatter
 import workers
 from stage.attack import Attack
 
@@ -27,4 +28,5 @@ ATTACKS: list[Attack] = [
     sad_dns.ATTACK,
     *sad_dns_2.ATTACKS,
     nat.ATTACK,
+    squatter.ATTACK,
 ]

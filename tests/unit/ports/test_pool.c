@@ -272,6 +272,23 @@ static void test_taken_by_another(void **state)
 	begin_with(0, 50000, 50000);
 }
 
+/* Somebody just took nearly all of them: the first loan finds what is left. */
+static void test_nearly_all_taken(void **state)
+{
+	enum { HELD = 800 };
+	int held[HELD];
+	(void)state;
+	begin_with(2, 50000, 50000 + HELD);
+	for (uint16_t i = 0; i < HELD; i++)
+		held[i] = sockets_hold(50000 + i);
+	struct loan *loan = lend(&address4, TRANSPORT_UDP);
+	assert_int_equal(loan->port, 50000 + HELD);
+	assert_true(counted(COUNT_PORTS_TAKEN) <= HELD);
+	pool_return(pool, loan, LOAN_REPLY);
+	for (int i = 0; i < HELD; i++)
+		close(held[i]);
+}
+
 /* More loans than sockets: it grows, and shrinks again when they come back. */
 static void test_grows(void **state)
 {
@@ -574,6 +591,7 @@ int main(void)
 		TEST(test_errors_die_too),
 		TEST(test_outside_the_range),
 		TEST(test_taken_by_another),
+		TEST(test_nearly_all_taken),
 		TEST(test_grows),
 		TEST(test_max),
 		TEST(test_reserved_then_drawn),
