@@ -2,8 +2,9 @@
 
 64 zones with a server each are known, and so is one name of each; then a router swallows what is sent to them and to the
 root. For ten seconds names come that nobody asked before, each of which has to be asked for, and waits. Ports and
-descriptors have to stay within ports.max (2,000 here), memory within a bound, the log has to say it once, the known names
+descriptors have to stay within ports.max (by itself 10,000; 2,000 where ports are held and in the weakened build), memory within a bound, the log has to say it once, the known names
 have to be answered within 50 ms (99 of 100), and two seconds after the servers speak again all has to be well.
+(The short form is little but the first surge, when 8,192 lookups begin: there the known names have a second.)
 
 The bound for memory: a worker runs 4,096 lookups at most; each has a stack, of which these touch less than 16 KiB, and
 all of them share 64 MiB for what they read. With two workers that is 256 MiB beyond what was used before.
@@ -29,12 +30,12 @@ LABEL, ZONES = "e", 64
 NAME = LABEL + "%07d." + LABEL + "%d."
 FIRST = 100_000  # of the names that nobody knows
 RATE, CACHED_RATE = 20_000, 200
-POOL, MAX, WORKERS = 500, 2000, 2
-PORTS = {"pool": POOL, "max": MAX}
+WORKERS, DEFAULT_MAX = 2, 10_000
+FEW = {"pool": 500, "max": 2000}
 MEMORY = WORKERS * (4096 * 16 + 65536) << 10
-CACHED_US, RECOVERY_S = 50_000, 2.0
+CACHED_US, SHORT_CACHED_US, RECOVERY_S = 50_000, 1_000_000, 2.0
 FAVOUR = ["nice", "-n", "-15"]
-SAMPLE_S, LAST_LOOK_S = 0.2, 5.0
+SAMPLE_S = 0.2
 FILES_BESIDE = 64  # the control socket, and what comes and goes
 
 
@@ -81,7 +82,7 @@ class Watch:
 
 
 def press(scene: Scene, watch: Watch) -> dict[str, Any]:
-    process = scene.ground.C.start(*FAVOUR, tool("press"), scene.ground.R.address, LABEL, ZONES, FIRST, RATE, scene.size(10, 3),
+    process = scene.ground.C.start(*FAVOUR, tool("press"), scene.ground.R.address, LABEL, ZONES, FIRST, RATE, scene.size(10, 2),
                                    CACHED_RATE, stdout=subprocess.PIPE)
     while process.poll() is None:
         watch.look()
@@ -93,7 +94,7 @@ def recovery(scene: Scene) -> float:
     """Seconds after which every question is answered."""
     begin, last_bad = time.monotonic(), 0.0
     number = 9_000_000
-    while (asked := time.monotonic() - begin) < LAST_LOOK_S:
+    while (asked := time.monotonic() - begin) < scene.size(5, 3):
         reply = scene.target.ask(NAME % (number, 100 + number % ZONES), patience_s=0.5)
         if reply is None or not wire.addresses(reply):
             last_bad = time.monotonic() - begin
@@ -105,11 +106,11 @@ def recovery(scene: Scene) -> float:
 def judge(numbers: dict[str, Any]) -> list[str]:
     """What did not hold."""
     wrong = {
-        "more ports than ports.max": numbers["lent"] > MAX,
-        "too many descriptors": numbers["files"] > numbers["files_before"] + MAX + FILES_BESIDE,
+        "more ports than ports.max": numbers["lent"] > numbers["max"],
+        "too many descriptors": numbers["files"] > numbers["files_before"] + numbers["max"] + FILES_BESIDE,
         "too much memory": numbers["memory"] - numbers["memory_before"] > MEMORY,
         "the log says it more than once": numbers["log_lines"] > 1,
-        "known names are late": numbers["cached_p99_us"] > CACHED_US,
+        "known names are late": numbers["cached_p99_us"] > numbers["cached_limit_us"],
         "no recovery in time": numbers["recovery_s"] > RECOVERY_S,
     }
     return [what for what, is_so in wrong.items() if is_so]
@@ -124,37 +125,42 @@ def run(scene: Scene) -> Result:
     numbers = press(scene, watch)
     speak(scene.ground)
     numbers["recovery_s"] = recovery(scene)
-    numbers.update(watch.most)
+    numbers["cached_limit_us"] = scene.size(CACHED_US, SHORT_CACHED_US)
+    numbers.update(watch.most, max=scene.target.config.get("ports", {}).get("max", DEFAULT_MAX))
     numbers.update({key + "_before": value for key, value in watch.before.items()})
     numbers["log_lines"] = sum("ports are short" in line for line in scene.target.log.splitlines())
     counters = scene.target.counters()
     numbers.update({key: counters[key] for key in ("loans.queued", "loans.shed", "loans.crowded", "lookups.shed")})
     text = "%d questions; at most %d ports of %d, %d descriptors, %d MiB more than before; known names after %.1f ms " \
            "(99 of 100); %d lines of the log; recovered after %.1f s" % (
-               numbers["asked"], numbers["lent"], MAX, numbers["files"],
+               numbers["asked"], numbers["lent"], numbers["max"], numbers["files"],
                (numbers["memory"] - numbers["memory_before"]) >> 20, numbers["cached_p99_us"] / 1000, numbers["log_lines"],
                numbers["recovery_s"])
     wrong = judge(numbers)
     return Result(bool(wrong), "; ".join([text, *wrong]), numbers)
 
 
-def make(name: str, title: str, ports: dict[str, Any]) -> Attack:
+def make(name: str, title: str, shipped: dict[str, Any], weakened: dict[str, Any], is_short: bool) -> Attack:
     return Attack(
         name=name,
         title=title,
-        reference="Bushart and Rossow 2018; CVE-2024-33655 (DNSBomb); RFC 9520; Tu et al. 2023 (resource exhaustion)",
+        reference="Bushart and Rossow 2018; CVE-2024-33655 (DNSBomb); RFC 9520",
         defence="ports.max, a queue with a deadline, shares for servers and zones, 4,096 lookups a worker",
         weakness="ports.max is no limit",
         prepare=prepare,
         run=run,
         servers=Authority,
-        shipped=lambda: Favoured(ports=ports),
-        weakened=lambda: Favoured("unlimited", ports=ports),
-        no_peers="measured for berthd alone: the numbers are its own limits",
+        shipped=lambda: Favoured(**shipped),
+        weakened=lambda: Favoured("unlimited", **weakened),
+        no_peers="not measured: the limits are berthd's own",
+        false_alarm="the time of known names hangs on the machine as well: so berthd and the sender run before other programs "
+                    "(nice -15), and between a tenth and a half of the time allowed was seen",
+        is_short=is_short,
     )
 
 
+HELD = {"ports": {"lend": "reserved", **FEW}}
 ATTACKS = [
-    make("exhaustion", "20,000 questions a second while all servers are deaf", PORTS),
-    make("exhaustion-reserved", "the same where 500 ports are held", {"lend": "reserved", **PORTS}),
+    make("exhaustion", "20,000 questions a second while all servers are deaf", {}, {"ports": FEW}, True),
+    make("exhaustion-reserved", "the same where 500 ports are held", HELD, HELD, False),
 ]
