@@ -751,7 +751,8 @@ def random_port(number, lent):
     (lambda number, lent: 4711, "fixed", "LOST: a NAT sends every question from port 4711", 0, 0),
     (lambda number, lent: 1024 + 3 * number, "sequential", "nine of ten lie within 3 of the one before", 1.5, 1.6),
     (lambda number, lent: 1024 + random.randrange(64), "random", "replaced at random", 5.5, 6.5),
-    (random_port, "random", "replaced at random", 13, 16.1)])
+    # Judged by ports that come twice: half a pair is expected of 256 draws, fifteen would be needed to say 11 bits.
+    (random_port, "random", "replaced at random", 11, 16.1)])
 def test_reflector(serve, berth, nat, kind, words, low, high):
     reflector = Reflector(nat)
     serve(reflector)
@@ -759,7 +760,7 @@ def test_reflector(serve, berth, nat, kind, words, low, high):
     assert len(set(reflector.names)) == 256 and all(re.fullmatch("[0-9a-f]{16}[.]port[.]example[.]", name)
                                                     for name in reflector.names)
     assert "256 questions below port.example" in out and "256 questions, seen from 192.0.2.9 " in out and words in out
-    assert ("what helps" in out) == (high < 13)
+    assert low < 13 < high or ("what helps" in out) == (high < 13)  # between the two chance decides
     document = json.loads(good(berth("audit", "--reflector", "port.example.", "--count", "256", "--json")))
     [family] = document["families"]
     assert (family["ports"], family["count"], family["family"], document["lent_bits"]) == (kind, 256, "ipv4", 14)
