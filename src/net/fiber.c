@@ -49,7 +49,7 @@ struct transfer {
 extern struct transfer jump_fcontext(fcontext_t to, void *data);
 extern fcontext_t make_fcontext(void *stack_top, size_t size, void (*fn)(struct transfer));
 
-enum { PAINT_CHECK_EVERY = 64, FIBERS_A_TURN = 64 };
+enum { PAINT_CHECK_EVERY = 64, FIBERS_A_TURN = 16 };
 
 struct fiber {
 	struct link link; /* in loop->ready, or in the pool's list of all that live */

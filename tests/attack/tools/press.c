@@ -16,7 +16,15 @@
 
 #include "bounds.h"
 
-enum { BATCH_US = 1000, CACHED_MAX = 65536, LABEL_MAX = 20, WIRE = 128, WAIT_US = 1000000, SERVFAIL = 2 };
+enum {
+	BATCH_US = 1000,
+	CACHED_MAX = 65536,
+	LABEL_MAX = 20,
+	WIRE = 128,
+	WAIT_US = 1000000,
+	SERVFAIL = 2,
+	LATE_US = 50000
+};
 
 struct press {
 	const char *label;
@@ -129,13 +137,20 @@ static void report(struct press *press)
 {
 	unsigned count = press->cached_asked, at = count * 99 / 100, missing = count - press->cached_answered;
 	uint32_t *took = press->took_us;
-	for (unsigned i = 0; i < count; i++)
+	unsigned late = 0, first_late = 0, last_late = 0;
+	for (unsigned i = 0; i < count; i++) {
 		took[i] = took[i] != 0 ? took[i] : UINT32_MAX;
+		if (took[i] <= LATE_US)
+			continue;
+		last_late = (unsigned)((press->sent_us[i] - press->sent_us[0]) / 1000);
+		first_late = late++ == 0 ? last_late : first_late;
+	}
 	qsort(took, count, sizeof(*took), by_size);
 	printf("{\"asked\": %lu, \"answered\": %lu, \"servfail\": %lu, \"cached_asked\": %u, \"cached_missing\": %u, "
-	       "\"cached_p50_us\": %u, \"cached_p99_us\": %u}\n",
-		press->asked, press->answered, press->servfail, count, missing, count > 0 ? took[count / 2] : 0,
-		count > 0 ? took[at] : 0);
+	       "\"cached_late\": %u, \"first_late_ms\": %u, \"last_late_ms\": %u, \"cached_p50_us\": %u, "
+	       "\"cached_p99_us\": %u}\n",
+		press->asked, press->answered, press->servfail, count, missing, late, first_late, last_late,
+		count > 0 ? took[count / 2] : 0, count > 0 ? took[at] : 0);
 }
 
 static int open_client(struct in_addr resolver)
