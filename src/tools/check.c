@@ -102,8 +102,9 @@ const struct verb verb_check = {
 	"check",
 	"FILE",
 	"say whether a configuration file is right",
-	"Has berthd read the configuration FILE and says what is wrong with it: file, line, key, what is wrong\n"
-	"and what would be right. Nothing is changed. It runs the berthd next to this program, else the one in\n"
-	"PATH, and exits as that does: 0 when the file is right.\n",
+	"Has berthd read the configuration FILE and says what is wrong with it: file,\n"
+	"line, key, what is wrong and what would be right. Nothing is changed. It runs\n"
+	"the berthd next to this program, else the one in PATH, and exits as that does:\n"
+	"0 when the file is right.\n",
 	run_check,
 };
