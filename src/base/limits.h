@@ -69,6 +69,8 @@
 #define LIMIT_LACK_S       60    /* that ports are short is said once in so long, for each cause */
 #define LIMIT_DUSK_MS      50    /* a reserved port stays connected to its server for so long after its exchange */
 #define LIMIT_LINGER_MS    2000  /* a port whose question timed out waits so long for the late reply */
+#define LIMIT_GIVEN_UP     64    /* questions remembered that timed out on a port which could not wait, */
+#define LIMIT_GIVEN_UP_S   5     /* for so long */
 #define LIMIT_LINGERING    1024  /* ports that do so at once, of each worker */
 #define LIMIT_QUEUE_MS     1000  /* an exchange waits so long for a port when ports.max are lent */
 #define LIMIT_QUEUE        4096  /* exchanges of a worker that wait at once */

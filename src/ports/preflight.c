@@ -10,7 +10,7 @@
 #include "base/limits.h"
 #include "ports/kernel.h"
 
-enum { TEXT = 400, FILES_BESIDE = 600, CONNTRACK_SPARE = 20000 };
+enum { PORT_UNPRIVILEGED = 1024, TEXT = 400, FILES_BESIDE = 600, CONNTRACK_SPARE = 20000 };
 
 struct report {
 	void (*say)(enum preflight_level, const char *, void *);
@@ -41,6 +41,7 @@ static void tell_set(const struct preflight *flight, const struct report *report
 {
 	static const char *const words[PORT_WHYS] = {[PORT_EXCLUDED] = "excluded",
 		[PORT_RESERVED] = "in ip_local_reserved_ports",
+		[PORT_PRIVILEGED] = "that need CAP_NET_BIND_SERVICE",
 		[PORT_HELD] = "held by other programs",
 		[PORT_REGISTERED] = "registered for UDP services",
 		[PORT_CLASHING] = "known clashes"};
@@ -56,22 +57,36 @@ static void tell_set(const struct preflight *flight, const struct report *report
 		away, len > 0 ? ")" : "");
 }
 
+static const char *way_of(const struct preflight *flight)
+{
+	if (!flight->reserved)
+		return "a port is drawn of all of them for each question";
+	return flight->wanted == 0 ? "one port is shared by all questions"
+				   : "a port is drawn for each question of those that are held";
+}
+
 static void tell_bits(const struct preflight *flight, const struct report *report)
 {
-	unsigned usable = flight->usable->count[PORT_USABLE], among = usable;
-	const char *how = "of all of them for each question";
-	if (flight->reserved && flight->pool == 0) {
-		among = 1;
-		how = "never: one port is shared by all questions";
-	} else if (flight->reserved && flight->pool < usable) {
-		among = flight->pool;
-		how = "for each question of those that are held";
-	}
-	tell(report, among < LIMIT_FEW_PORTS ? PREFLIGHT_WARNING : PREFLIGHT_GOOD,
-		"a port is drawn %s: %.1f bits to guess, %.1f with the ID%s", how, port_bits(among),
-		port_bits(among) + 16,
-		among < LIMIT_FEW_PORTS ? "; that is few: widen ports.range, exclude less, or make the pool larger"
-					: "");
+	bool few = flight->among < LIMIT_FEW_PORTS;
+	const char *advice = ": widen ports.range or exclude less";
+	if (flight->reserved && flight->wanted < LIMIT_FEW_PORTS)
+		advice = ": make ports.pool larger, or lend fresh ones";
+	tell(report, few ? PREFLIGHT_WARNING : PREFLIGHT_GOOD, "%s: %.1f bits to guess, %.1f with the ID%s%s",
+		way_of(flight), port_bits(flight->among), port_bits(flight->among) + 16, few ? "; that is few" : "",
+		few ? advice : "");
+	if (flight->pool >= flight->wanted)
+		return;
+	if (flight->reserved)
+		tell(report, PREFLIGHT_WARNING,
+			"ports.pool is %u, but %u ports are held of each family: more descriptors or usable ports are "
+			"not to "
+			"be had (an eighth of these is left for TCP)",
+			flight->wanted, flight->pool);
+	else
+		tell(report, PREFLIGHT_WARNING,
+			"ports.pool is %u, but descriptors allow %u sockets; raise LimitNOFILE= or "
+			"ulimit -n",
+			flight->wanted, flight->pool);
 }
 
 /* --- the machine --- */
@@ -82,6 +97,20 @@ static unsigned count_between(const struct usable *usable, const struct port_ran
 	for (unsigned port = range->first; port <= range->last; port++)
 		count += port_set_has(&usable->set, (uint16_t)port);
 	return count;
+}
+
+/* The kernel takes no range that begins below 1024. */
+static void tell_wider(const struct preflight *flight, const struct port_range *kernel, const struct report *report)
+{
+	unsigned usable = flight->usable->count[PORT_USABLE], now = count_between(flight->usable, kernel);
+	uint16_t first = flight->range.first < PORT_UNPRIVILEGED ? PORT_UNPRIVILEGED : flight->range.first;
+	struct port_range wide = {first < kernel->first ? first : kernel->first,
+		flight->range.last > kernel->last ? flight->range.last : kernel->last};
+	unsigned then = count_between(flight->usable, &wide);
+	tell(report, PREFLIGHT_NOTE,
+		"ip_local_port_range is %u-%u: %u of the usable ports go the fast way, the other %u cost a fresh "
+		"socket; sysctl -w net.ipv4.ip_local_port_range=\"%u %u\" would give %u more",
+		kernel->first, kernel->last, now, usable - now, wide.first, wide.last, then - now);
 }
 
 static void tell_kernel_range(const struct preflight *flight, const struct report *report)
@@ -105,28 +134,22 @@ static void tell_kernel_range(const struct preflight *flight, const struct repor
 			kernel.last);
 		return;
 	}
-	tell(report, PREFLIGHT_NOTE,
-		"ip_local_port_range is %u-%u: %u of the usable ports go the fast way, the other %u cost a fresh "
-		"socket; "
-		"sysctl -w net.ipv4.ip_local_port_range=\"%u %u\" would give all of them",
-		kernel.first, kernel.last, moorable, usable - moorable,
-		kernel.first < flight->range.first ? kernel.first : flight->range.first,
-		kernel.last > flight->range.last ? kernel.last : flight->range.last);
+	tell_wider(flight, &kernel, report);
 }
 
 static void tell_files(const struct preflight *flight, const struct report *report)
 {
-	unsigned long wanted = (unsigned long)(flight->reserved ? 2 * flight->pool : flight->pool) + FILES_BESIDE;
-	unsigned long most = wanted + (flight->max > flight->pool ? flight->max - flight->pool : 0);
+	unsigned long wanted = (unsigned long)(flight->reserved ? 2 * flight->wanted : flight->wanted) + FILES_BESIDE;
+	unsigned long most = wanted + (flight->max > flight->wanted ? flight->max - flight->wanted : 0);
 	if (flight->files == 0 || flight->files >= most)
 		tell(report, PREFLIGHT_GOOD, "descriptors: enough for the pool of %u and for all %u loans of ports.max",
-			flight->pool, flight->max);
+			flight->wanted, flight->max);
 	else
 		tell(report, flight->files < wanted ? PREFLIGHT_WARNING : PREFLIGHT_NOTE,
 			"descriptors: %lu are allowed, the pool of %u and %u loans at once want %lu; raise "
 			"LimitNOFILE= or "
 			"ulimit -n",
-			flight->files, flight->pool, flight->max, most);
+			flight->files, flight->wanted, flight->max, most);
 }
 
 static bool read_number(const char *path, unsigned long *out)

@@ -39,7 +39,9 @@ struct reserve {
 	struct reserve_conf conf;
 	struct family family[2];
 	pthread_mutex_t opening;
-	_Atomic uint64_t addresses_us; /* when this machine's addresses were counted last */
+	_Atomic uint64_t quota_generation; /* of the space, when */
+	_Atomic uint32_t quota;            /* was computed */
+	_Atomic uint64_t addresses_us;     /* when this machine's addresses were counted last */
 };
 
 /* --- who has a berth --- */
@@ -112,8 +114,28 @@ static int open_port(const struct family *f, uint16_t port)
 	return -1;
 }
 
+unsigned reserve_quota(unsigned usable, unsigned families)
+{
+	unsigned most = families > 0 ? (usable - (usable + 7) / 8) / families : usable;
+	return most > 0 ? most : 1;
+}
+
+/* How many ports each family may hold of those that are usable now. */
+static unsigned quota_now(struct reserve *reserve)
+{
+	uint64_t generation = port_space_generation(reserve->conf.space);
+	if (atomic_load(&reserve->quota_generation) != generation) {
+		unsigned usable = port_space_usable(reserve->conf.space, 1, PORTS_ALL - 1);
+		atomic_store(&reserve->quota, reserve_quota(usable, reserve->conf.ipv4 + reserve->conf.ipv6));
+		atomic_store(&reserve->quota_generation, generation);
+	}
+	return atomic_load(&reserve->quota);
+}
+
 static void fill(struct reserve *reserve, struct family *f, struct berth *berth, struct port_draw *draw)
 {
+	if (atomic_load(&f->held) >= quota_now(reserve))
+		return;
 	for (int i = 0; i < LIMIT_LEND_TRIES; i++) {
 		uint16_t port;
 		if (port_draw(draw, &port) != 0)
@@ -209,15 +231,9 @@ static void count_addresses(struct reserve *reserve)
 /* Not all usable ports are held: questions over TCP and loans beyond the pool need some as well. */
 static unsigned affordable(const struct reserve_conf *conf)
 {
-	unsigned usable = port_space_usable(conf->space, 1, PORTS_ALL - 1), families = conf->ipv4 + conf->ipv6;
-	unsigned most = families > 0 ? (usable - (usable + 7) / 8) / families : conf->size;
-	if (conf->size <= most)
-		return conf->size;
-	log_warning(
-		"of %u usable ports %u are reserved for each family, not ports.pool, which is %u: an eighth is left "
-		"for TCP; widen ports.range, or make ports.pool smaller",
-		usable, most > 0 ? most : 1, conf->size);
-	return most > 0 ? most : 1;
+	unsigned usable = port_space_usable(conf->space, 1, PORTS_ALL - 1);
+	unsigned most = reserve_quota(usable, conf->ipv4 + conf->ipv6);
+	return conf->size < most ? conf->size : most;
 }
 
 struct reserve *reserve_new(const struct reserve_conf *conf)
@@ -259,6 +275,18 @@ void reserve_free(struct reserve *reserve)
 unsigned reserve_held(const struct reserve *reserve)
 {
 	return atomic_load(&reserve->family[0].held) + atomic_load(&reserve->family[1].held);
+}
+
+unsigned reserve_among(const struct reserve *reserve)
+{
+	unsigned least = 0;
+	for (int v6 = 0; v6 < 2; v6++) {
+		const struct family *f = &reserve->family[v6];
+		unsigned held = atomic_load(&f->is_open) ? atomic_load(&f->held) : 0;
+		if (held > 0 && (least == 0 || held < least))
+			least = held;
+	}
+	return least;
 }
 
 unsigned reserve_size(const struct reserve *reserve)
@@ -308,7 +336,7 @@ static void turn_away(struct reserve *reserve, struct family *f, struct berth *b
 		empty(reserve, f, berth); /* better no port than an open one */
 }
 
-/* After an exchange that did not end with its reply: anything may wait there. */
+/* What its server sent after the reply must not wait there: it would cost memory for as long as the port is idle. */
 static void darken(struct reserve *reserve, struct family *f, struct berth *berth)
 {
 	turn_away(reserve, f, berth);
@@ -412,7 +440,7 @@ static void darken_due(struct hand *hand, uint64_t now_us)
 		if (!try_claim(f->idle, dusk->berth->at))
 			continue; /* lent again */
 		if (dusk->berth->given_us == dusk->given_us)
-			turn_away(hand->reserve, f, dusk->berth);
+			darken(hand->reserve, f, dusk->berth);
 		unclaim(f, dusk->berth);
 	}
 }
@@ -427,10 +455,14 @@ static void swap_worn(struct hand *hand, struct family *f, uint64_t now_us)
 		if (!try_claim(f->idle, at) && !(fills && try_claim(f->empty, at)))
 			continue;
 		struct berth *berth = &f->berth[at];
-		if (berth->fd < 0 || is_worn(reserve, berth, now_us)) {
+		if (berth->fd >= 0 && atomic_load(&f->held) > quota_now(reserve)) {
+			empty(reserve, f, berth); /* the others want some, too */
+		} else if (berth->fd < 0 || is_worn(reserve, berth, now_us)) {
 			swap(reserve, f, berth, hand->draw);
 			fills = berth->fd >= 0;
 			swaps++;
+		} else if (berth->given_us != 0 && now_us - berth->given_us > 2 * LIMIT_DUSK_MS * 1000ull) {
+			darken(reserve, f, berth); /* its dusk was missed: somebody looked at it just then */
 		}
 		unclaim(f, berth);
 	}

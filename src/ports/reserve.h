@@ -51,6 +51,11 @@ void reserve_free(struct reserve *reserve);
 unsigned reserve_held(const struct reserve *reserve);
 /* Of one family: fewer than were asked for when an eighth of the usable ports would not be left. */
 unsigned reserve_size(const struct reserve *reserve);
+/* Among how many a port is drawn now: what the family that holds fewer holds. */
+unsigned reserve_among(const struct reserve *reserve);
+/* How many ports each of so many families may hold when so many are usable: an eighth is left for questions over TCP and
+ * loans beyond the pool. At least 1. */
+unsigned reserve_quota(unsigned usable, unsigned families);
 
 /* A berth that was given back and is still connected to its server. */
 struct dusk {

@@ -171,5 +171,6 @@ ATTACKS = [
         weakened=lambda: Settled("weakened"),
         peers=[Unbound, Kresd],
         change_ground=two_gateways,
+        is_short=False,
     ),
 ]

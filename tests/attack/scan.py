@@ -94,6 +94,7 @@ ATTACKS = [
         shipped=Berthd,
         weakened=lambda: Berthd("unconnected"),
         peers=[Unbound, Kresd],
+        is_short=False,
         **COMMON,
     ),
     Attack(

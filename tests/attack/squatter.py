@@ -24,7 +24,7 @@ FIRST, LAST, TAKEN, USER = 49152, 65535, 16000, "nobody"
 LEFT = LAST + 1 - FIRST - TAKEN
 ZONE = "squat."
 QUESTIONS, A_SECOND, WAIT_S = 500, 100, 5.0
-TOLD_S, STEP_S, HELD_S = 10.0, 0.1, 60
+TOLD_S, SHORT_TOLD_S, STEP_S, HELD_S = 10, 6, 0.1, 60
 
 
 def prepare(servers: Servers) -> None:
@@ -68,7 +68,7 @@ class Client:
 def when_told(scene: Scene, begin: float, client: Client) -> float | None:
     """Seconds until the control socket tells the truth; questions go on meanwhile."""
     told, next_look = None, 0.0
-    while time.monotonic() - begin < TOLD_S and (told is None or client.asked < QUESTIONS):
+    while time.monotonic() - begin < scene.size(TOLD_S, SHORT_TOLD_S) and (told is None or client.asked < QUESTIONS):
         if client.asked < QUESTIONS:
             client.step()
         else:

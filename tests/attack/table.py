@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import birthday
+import exhaustion
 import forced_tcp
 import fragments
 import generator
@@ -29,4 +30,5 @@ ATTACKS: list[Attack] = [
     *sad_dns_2.ATTACKS,
     nat.ATTACK,
     squatter.ATTACK,
+    *exhaustion.ATTACKS,
 ]

@@ -126,7 +126,9 @@ static void test_exactly_the_port(void **state)
 		uint16_t port = loan->port;
 		assert_int_equal(sockets_port(loan->fd), port);
 		assert_true(port >= 50000 && port_space_is_lent(space, port));
-		assert_int_equal((loan->kind == LOAN_MOORED), !tcp && can_moor && port <= 60999);
+		/* A draw that met a server's own port was the second, which is bound. */
+		if (counted(COUNT_PORTS_TAKEN) == 0)
+			assert_int_equal((loan->kind == LOAN_MOORED), !tcp && can_moor && port <= 60999);
 		if (!tcp) {
 			struct addr from;
 			socklen_t len = sizeof(from);
@@ -261,8 +263,7 @@ static void test_taken_by_another(void **state)
 		assert_true(taken >= 1 && taken <= 3); /* each at most once in ten seconds */
 		assert_int_equal(counted(COUNT_LOANS), 20);
 		struct loan *last = lend(&address4, TRANSPORT_UDP), *none;
-		assert_int_equal(pool_lend(pool, &address4, TRANSPORT_UDP, &tag, &none), E_NOPORT);
-		assert_int_equal(counted(COUNT_LOANS_FAILED), 1);
+		assert_int_equal(pool_lend(pool, &address4, TRANSPORT_UDP, &tag, &none), E_BUSY);
 		assert_int_equal(port_space_lent(space), 1);
 		pool_return(pool, last, LOAN_REPLY);
 		for (int i = 0; i < 3; i++)
@@ -550,7 +551,7 @@ static void test_no_descriptors_for_the_other_family(void **state)
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
 	held[0] = lend(&address6, TRANSPORT_UDP);
 	held[1] = lend(&address6, TRANSPORT_UDP);
-	assert_int_equal(pool_lend(pool, &address6, TRANSPORT_UDP, &tag, &loan), E_NOPORT);
+	assert_int_equal(pool_lend(pool, &address6, TRANSPORT_UDP, &tag, &loan), E_BUSY); /* until one comes back */
 	pool_return(pool, held[0], LOAN_REPLY);
 	pool_return(pool, held[1], LOAN_REPLY);
 	loan = lend(&address4, TRANSPORT_UDP);
