@@ -77,7 +77,9 @@ static void print_others(const json_t *others)
 {
 	char text[TEXT], held[PRINT_NUMBER], most[PRINT_NUMBER];
 	int64_t count = count_of(others, "held");
-	if (count == 0)
+	if (!json_is_object(others))
+		snprintf(text, sizeof(text), "not known: the kernel's table of sockets cannot be read");
+	else if (count == 0)
 		snprintf(text, sizeof(text), "no other program holds a UDP port");
 	else
 		snprintf(text, sizeof(text), "%s UDP port%s held by other programs, most (%s) by %.40s",

@@ -548,6 +548,8 @@ def test_pool_in_other_states(serve, berth):
     out = good(berth("ports"))
     assert "reserved: 2,500 ports are held, and one of them is drawn" in out and "one of 2,500, 11.3 bits" in out
     assert "lasts until the next reload or restart" in out and "taken away  none" in out
+    reply.update(others=None)
+    assert "others      not known: the kernel's table of sockets cannot be read\n" in good(berth("ports"))
     assert "no other program holds a UDP port" in out and "none taken, denied, nofiles, nobufs" in out
     reply.update(among=1)
     assert "one port is held, and shared by all questions" in good(berth("ports"))
@@ -1142,7 +1144,10 @@ def with_daemon(tmp_path):
         copy.write(source.read())
     (folder / "berthd").write_text("#!/bin/sh\n"
                                    '[ "$1 $2" = "--check -c" ] || exit 9\n'
-                                   'case $3 in good) echo fine ;; *) echo "berthd: $3:1: wrong" >&2; exit 1 ;; esac\n')
+                                   '[ $# = 3 ] || [ "$4" = --json ] || exit 9\n'
+                                   'case $3$4 in good) echo fine ;; old*) echo fine ;;\n'
+                                   'good--json) echo "warning: odd" >&2; echo "{\\"usable\\":7,\\"bits\\":2.8,\\"lines\\":[]}" ;;\n'
+                                   '*) echo "berthd: $3:1: wrong" >&2; exit 1 ;; esac\n')
     for name in ("berth", "berthd"):
         os.chmod(folder / name, stat.S_IRWXU)
     return str(folder / "berth")
@@ -1153,7 +1158,9 @@ def test_check(berth, with_daemon):
     done = berth("check", "bad", binary=with_daemon)
     assert (done.returncode, done.stdout, done.stderr) == (1, "", "berthd: bad:1: wrong\n")
     assert json.loads(good(berth("check", "good", "--json", binary=with_daemon))) == {
-        "file": "good", "ok": True, "error": None}
+        "file": "good", "ok": True, "error": None, "usable": 7, "bits": 2.8, "lines": []}
+    done = berth("check", "old", "--json", binary=with_daemon)
+    assert done.returncode == 1 and "is it as new as this program?" in json.loads(done.stdout)["error"]
     done = berth("check", "bad", "--json", binary=with_daemon)
     assert (done.returncode, done.stderr) == (1, "")
     assert json.loads(done.stdout) == {"file": "bad", "ok": False, "error": "berthd: bad:1: wrong"}
