@@ -80,8 +80,9 @@ static int bind_fresh(
 	if (tcp || connect(loan->fd, &server->sa, addr_socklen(server)) == 0)
 		return 0;
 	/* What connect() says is about the way to the server, not about the port. */
-	int ret = lack_judge(errno, &pool->lack);
-	return ret == E_NOPORT ? ret : E_UNREACH;
+	pool->lack = lack_of_errno(errno) == LACK_MEMORY ? LACK_MEMORY : LACKS;
+	lack_count(pool->lack);
+	return pool->lack == LACK_MEMORY ? E_NOPORT : E_UNREACH;
 }
 
 static int moor(struct pool *pool, const struct addr *server, uint16_t port, struct loan **out)

@@ -139,17 +139,17 @@ static void tell_kernel_range(const struct preflight *flight, const struct repor
 
 static void tell_files(const struct preflight *flight, const struct report *report)
 {
-	unsigned long wanted = (unsigned long)(flight->reserved ? 2 * flight->pool : flight->pool) + FILES_BESIDE;
-	unsigned long most = wanted + (flight->max > flight->pool ? flight->max - flight->pool : 0);
+	unsigned long wanted = (unsigned long)(flight->reserved ? 2 * flight->wanted : flight->wanted) + FILES_BESIDE;
+	unsigned long most = wanted + (flight->max > flight->wanted ? flight->max - flight->wanted : 0);
 	if (flight->files == 0 || flight->files >= most)
 		tell(report, PREFLIGHT_GOOD, "descriptors: enough for the pool of %u and for all %u loans of ports.max",
-			flight->pool, flight->max);
+			flight->wanted, flight->max);
 	else
 		tell(report, flight->files < wanted ? PREFLIGHT_WARNING : PREFLIGHT_NOTE,
 			"descriptors: %lu are allowed, the pool of %u and %u loans at once want %lu; raise "
 			"LimitNOFILE= or "
 			"ulimit -n",
-			flight->files, flight->pool, flight->max, most);
+			flight->files, flight->wanted, flight->max, most);
 }
 
 static bool read_number(const char *path, unsigned long *out)
