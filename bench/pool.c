@@ -4,9 +4,10 @@
  *	perf record build/bench/pool --only reserved       one way, over and over, for a profile
  *
  * One thread works like a worker under load: it lends `window` ports, watches those that its epoll does not know yet and
- * sends on each; then collects with epoll_wait, receives, and returns each. The server answers between those two
- * halves, in the same thread, and its time is not counted: the thread's CPU clock is read around each half. So nothing
- * sleeps, no other thread disturbs, and what is measured is the client's system calls with the kernel's work for them.
+ * sends on each, to one of 64 servers at random; then collects with epoll_wait, receives, and returns each. The servers
+ * answer between those two halves, in the same thread, and their time is not counted: the thread's CPU clock is read
+ * around each half. So nothing sleeps, no other thread disturbs, and what is measured is the client's system calls with
+ * the kernel's work for them.
  * (On loopback a sender also pays for the delivery to the receiver; that is the same for all rows.)
  *
  * All of it in a network namespace of its own, on an address that is not loopback's, with ip_local_port_range as wide as
@@ -42,13 +43,14 @@
 #include "ports/usable.h"
 
 enum { FIRST = 49152, LAST = 65535, POOL = 2500, WINDOW_MAX = 256, ROUNDS_MAX = 25, EXCHANGES = 12000 };
-enum { QUESTION = 40, HELPERS_MAX = 64, FILES_BESIDE = 64 };
+enum { SERVERS = 64, QUESTION = 40, HELPERS_MAX = 64, FILES_BESIDE = 64 };
 
 static const char address[] = "192.0.2.53"; /* RFC 5737; this namespace's own */
 
 static unsigned window = 16;
-static struct addr server;
-static int server_fd, epoll_fd;
+static struct addr server[SERVERS];
+static int server_fd[SERVERS], epoll_fd;
+static unsigned asked[WINDOW_MAX]; /* the servers of this window */
 static struct epoll_event events[WINDOW_MAX];
 
 static void check(bool good, const char *what)
@@ -90,13 +92,13 @@ static void enter_namespace(void)
 	check(setrlimit(RLIMIT_NOFILE, &files) == 0, "descriptors");
 }
 
-static void open_server(void)
+static void open_servers(void)
 {
-	int bytes = 4 << 20;
-	check(addr_parse(&server, address, 53) == 0, address);
-	server_fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	(void)setsockopt(server_fd, SOL_SOCKET, SO_RCVBUFFORCE, &bytes, sizeof(bytes));
-	check(bind(server_fd, &server.sa, addr_socklen(&server)) == 0, "bind the server");
+	for (int i = 0; i < SERVERS; i++) {
+		check(addr_parse(&server[i], address, (uint16_t)(5300 + i)) == 0, address);
+		server_fd[i] = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+		check(bind(server_fd[i], &server[i].sa, addr_socklen(&server[i])) == 0, "bind a server");
+	}
 }
 
 /* --- others, who hold ports --- */
@@ -110,7 +112,6 @@ static void hold(const uint16_t *port, unsigned count, int ready)
 	char byte = 'y';
 	struct addr any;
 	close(helper_end[1]);
-	close(server_fd);
 	for (unsigned i = 0; i < count && byte == 'y'; i++) {
 		int fd = socket(AF_INET, SOCK_DGRAM, 0);
 		if (addr_parse(&any, "0.0.0.0", port[i]) != 0 || fd < 0 || bind(fd, &any.sa, addr_socklen(&any)) != 0)
@@ -184,7 +185,7 @@ static const char *const way_key[WAYS] = {
 	"unconnected", "kept", "fresh", "remoored", "reserved", "reserved_dark", "reserved_workers", "unaware"};
 static const char *const way_text[WAYS] = {
 	[STATIC] = "unconnected static pool (Windows' way)",
-	[KEPT] = "send and receive alone, no port changes",
+	[KEPT] = "static pool, each socket connected for ever",
 	[FRESH] = "fresh socket",
 	[MOORED] = "re-moored",
 	[RESERVED] = "reserved, lent again within 50 ms",
@@ -199,11 +200,16 @@ struct bench {
 	struct reserve *reserve;
 	struct ledger *ledger;
 	struct pool *pool;
-	struct loan *loan[WINDOW_MAX]; /* out now; of KEPT for ever */
-	int *fd;                       /* of STATIC */
+	int *fd;        /* of the static pools */
+	unsigned *peer; /* of KEPT: the server of each */
 	struct port_draw draw;
 	unsigned count;
 };
+
+static bool is_static(enum way way)
+{
+	return way == STATIC || way == KEPT;
+}
 
 static bool is_reserved(enum way way)
 {
@@ -219,6 +225,7 @@ static void watch(int fd, void *what)
 static void open_static(struct bench *b, unsigned size)
 {
 	b->fd = xzalloc(size, sizeof(*b->fd));
+	b->peer = xzalloc(size, sizeof(*b->peer));
 	for (; b->count < size; b->count++) {
 		struct addr any;
 		uint16_t port;
@@ -226,16 +233,18 @@ static void open_static(struct bench *b, unsigned size)
 		int *fd = &b->fd[b->count];
 		*fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 		check(addr_parse(&any, "0.0.0.0", port) == 0 && bind(*fd, &any.sa, addr_socklen(&any)) == 0, "bind");
+		const struct addr *to = &server[b->peer[b->count] = random_below(SERVERS)];
+		check(b->way == STATIC || connect(*fd, &to->sa, addr_socklen(to)) == 0, "connect");
 		watch(*fd, fd);
 	}
 }
 
-static struct loan *lend(struct bench *b)
+static struct loan *lend(struct bench *b, const struct addr *to)
 {
 	static const struct loan_tag tag;
 	struct loan *loan = NULL;
 	int tries = b->way == UNAWARE ? 100 : 1; /* where 99 of 100 draws meet others, a loan may fail */
-	while (pool_lend(b->pool, &server, TRANSPORT_UDP, &tag, &loan) != 0)
+	while (pool_lend(b->pool, to, TRANSPORT_UDP, &tag, &loan) != 0)
 		check(--tries > 0, "no loan");
 	if (!loan->watched) {
 		watch(loan->fd, loan);
@@ -269,10 +278,8 @@ static void begin(struct bench *b, enum way way, const struct usable *usable)
 		.user_size = 32};
 	b->pool = pool_new(&conf);
 	epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-	if (way == STATIC)
+	if (is_static(way))
 		open_static(b, size);
-	for (unsigned i = 0; way == KEPT && i < window; i++)
-		b->loan[i] = lend(b);
 }
 
 static void end(struct bench *b)
@@ -281,6 +288,7 @@ static void end(struct bench *b)
 	for (unsigned i = 0; i < b->count; i++)
 		close(b->fd[i]);
 	free(b->fd);
+	free(b->peer);
 	pool_free(b->pool);
 	if (b->reserve != NULL)
 		reserve_free(b->reserve);
@@ -291,23 +299,29 @@ static void end(struct bench *b)
 
 /* --- an exchange --- */
 
-static void ask_static(struct bench *b, const uint8_t *question)
+static void ask_static(const struct bench *b, const uint8_t *question, unsigned *to)
 {
-	int fd = b->fd[random_below(b->count)];
-	check(sendto(fd, question, QUESTION, MSG_NOSIGNAL, &server.sa, addr_socklen(&server)) == QUESTION, "sendto");
+	unsigned at = random_below(b->count);
+	ssize_t sent;
+	if (b->way == KEPT) {
+		*to = b->peer[at];
+		sent = send(b->fd[at], question, QUESTION, MSG_NOSIGNAL);
+	} else {
+		sent = sendto(b->fd[at], question, QUESTION, MSG_NOSIGNAL, &server[*to].sa, addr_socklen(&server[*to]));
+	}
+	check(sent == QUESTION, "send");
 }
 
 static void ask_all(struct bench *b)
 {
 	uint8_t question[QUESTION] = {0};
 	for (unsigned i = 0; i < window; i++) {
-		if (b->way == STATIC) {
-			ask_static(b, question);
-			continue;
-		}
-		if (b->way != KEPT)
-			b->loan[i] = lend(b);
-		check(send(b->loan[i]->fd, question, QUESTION, MSG_NOSIGNAL) == QUESTION, "send");
+		asked[i] = random_below(SERVERS);
+		if (is_static(b->way))
+			ask_static(b, question, &asked[i]);
+		else
+			check(send(lend(b, &server[asked[i]])->fd, question, QUESTION, MSG_NOSIGNAL) == QUESTION,
+				"send");
 	}
 }
 
@@ -317,25 +331,20 @@ static void answer_all(void)
 		uint8_t data[QUESTION];
 		struct addr from;
 		socklen_t len = sizeof(from);
-		ssize_t got = recvfrom(server_fd, data, sizeof(data), 0, &from.sa, &len);
-		check(got == QUESTION && sendto(server_fd, data, QUESTION, 0, &from.sa, len) == QUESTION, "answer");
+		int fd = server_fd[asked[i]];
+		ssize_t got = recvfrom(fd, data, sizeof(data), MSG_DONTWAIT, &from.sa, &len);
+		check(got == QUESTION && sendto(fd, data, QUESTION, 0, &from.sa, len) == QUESTION, "answer");
 	}
 }
 
-/* Two questions of one window may have left from the same socket: so it is read until it is empty. */
-static unsigned receive_static(int fd)
+/* Two questions of one window may have left from the same socket: then the next epoll_wait tells of the second. */
+static void receive_static(int fd)
 {
 	struct addr from;
-	uint8_t data[QUESTION];
-	unsigned count = 0;
-	for (;;) {
-		socklen_t len = sizeof(from);
-		ssize_t got = recvfrom(fd, data, sizeof(data), MSG_DONTWAIT | MSG_TRUNC, &from.sa, &len);
-		if (got == QUESTION && addr_equal(&from, &server))
-			count++;
-		if (got < 0 || count == 1) /* the next event is for the next one */
-			return count;
-	}
+	uint8_t data[512];
+	socklen_t len = sizeof(from);
+	ssize_t got = recvfrom(fd, data, sizeof(data), MSG_DONTWAIT | MSG_TRUNC, &from.sa, &len);
+	check(got == QUESTION && addr_port(&from) >= 5300, "receive");
 }
 
 static void receive_loan(struct bench *b, struct loan *loan)
@@ -343,8 +352,6 @@ static void receive_loan(struct bench *b, struct loan *loan)
 	uint8_t data[512];
 	enum datagram kind;
 	check(loan_receive(loan, data, sizeof(data), &kind) == QUESTION && kind == DATAGRAM_WHOLE, "receive");
-	if (b->way == KEPT)
-		return;
 	if (loan->kind == LOAN_RESERVED && !loan->keeps_watch) {
 		check(epoll_ctl(epoll_fd, EPOLL_CTL_DEL, loan->fd, NULL) == 0, "epoll_ctl");
 		loan->watched = false;
@@ -358,11 +365,12 @@ static void collect_all(struct bench *b)
 		int count = epoll_wait(epoll_fd, events, (int)window, 1000);
 		check(count > 0, "a reply is missing");
 		for (int i = 0; i < count; i++) {
-			if (b->way == STATIC)
-				done += receive_static(*(int *)events[i].data.ptr);
+			if (is_static(b->way))
+				receive_static(*(int *)events[i].data.ptr);
 			else
-				receive_loan(b, events[i].data.ptr), done++;
+				receive_loan(b, events[i].data.ptr);
 		}
+		done += (unsigned)count;
 	}
 	uint64_t now_us = clock_mono_us();
 	pool_tend(b->pool, b->way == RESERVED_DARK ? now_us + LIMIT_DUSK_MS * 1000 : now_us);
@@ -395,7 +403,7 @@ static double measure_us(enum way way, const struct usable *usable)
 {
 	struct bench b;
 	begin(&b, way, usable);
-	if (way != UNAWARE) /* which is about the first loans */
+	if (way != UNAWARE)                  /* which is about the first loans */
 		(void)run_us(&b, EXCHANGES); /* each of 2,500 sockets has been used and is watched */
 	double us = run_us(&b, way == UNAWARE ? EXCHANGES / 12 : EXCHANGES);
 	end(&b);
@@ -561,7 +569,7 @@ int main(int argc, char *argv[])
 	log_init(LOG_LEVEL_ERROR);
 	hash_init();
 	enter_namespace();
-	open_server();
+	open_servers();
 	check(kernel_can_moor(), "this kernel cannot re-moor (Linux 6.3 can)");
 	if (o.only != NULL)
 		return profile(o.only);

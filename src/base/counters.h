@@ -46,7 +46,7 @@
 	X(LOANS_MOORED, "loans.moored", "loans on a re-moored socket")                                                 \
 	X(LOANS_FRESH, "loans.fresh", "loans on a fresh bound socket")                                                 \
 	X(LOANS_RESERVED, "loans.reserved", "loans of a port that was held before")                                    \
-	X(LOANS_QUEUED, "loans.queued", "loans that had to wait, ports.max being out")                                 \
+	X(LOANS_QUEUED, "loans.queued", "loans that had to wait: all that may be were out")                            \
 	X(LOANS_SHED, "loans.shed", "questions given up because no loan could be had in time")                         \
 	X(LOANS_CROWDED, "loans.crowded", "questions not sent: one server or zone held its share of the loans")        \
 	X(LOANS_LATE, "loans.late", "replies that came after their question was given up, to a port that waited")      \

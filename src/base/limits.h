@@ -65,10 +65,12 @@
 #define LIMIT_FEW_PORTS    2048  /* fewer usable ones are warned about: RFC 6056 3.2 wants as many as possible */
 #define LIMIT_PORT_DRAWS   64    /* draws before the free ports are listed and one of those drawn */
 #define LIMIT_PORT_TAKEN_S 10    /* a port found taken by another program is not tried again for so long */
-#define LIMIT_LEND_TRIES   64    /* ports tried for one loan before it is given up */
+#define LIMIT_LEND_TRIES   1024  /* ports tried for one loan: others may hold 97 of 100; each is remembered */
 #define LIMIT_LACK_S       60    /* that ports are short is said once in so long, for each cause */
 #define LIMIT_DUSK_MS      50    /* a reserved port stays connected to its server for so long after its exchange */
 #define LIMIT_LINGER_MS    2000  /* a port whose question timed out waits so long for the late reply */
+#define LIMIT_GIVEN_UP     64    /* questions remembered that timed out on a port which could not wait, */
+#define LIMIT_GIVEN_UP_S   5     /* for so long */
 #define LIMIT_LINGERING    1024  /* ports that do so at once, of each worker */
 #define LIMIT_QUEUE_MS     1000  /* an exchange waits so long for a port when ports.max are lent */
 #define LIMIT_QUEUE        4096  /* exchanges of a worker that wait at once */

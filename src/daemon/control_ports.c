@@ -65,7 +65,7 @@ static unsigned count_among(const struct server *server)
 {
 	if (server->single != NULL)
 		return 1;
-	return server->reserve != NULL ? reserve_size(server->reserve) : server->keeper.usable.count[PORT_USABLE];
+	return server->reserve != NULL ? reserve_among(server->reserve) : server->keeper.usable.count[PORT_USABLE];
 }
 
 static void finish_ports(struct survey *survey)
@@ -81,9 +81,12 @@ static void finish_ports(struct survey *survey)
 	json_object_set_new(reply, "away", away_json(&keeper->usable));
 	json_object_set_new(reply, "changed", json_boolean(keeper->changed));
 	json_object_set_new(reply, "counters", counters);
-	json_object_set_new(reply, "others",
-		json_pack("{s:i, s:i, s:s}", "held", (int)keeper->survey.held, "top_held", (int)keeper->survey.top_held,
-			"top", keeper->top));
+	if (keeper->is_blind)
+		json_object_set_new(reply, "others", json_null());
+	else
+		json_object_set_new(reply, "others",
+			json_pack("{s:i, s:i, s:s}", "held", (int)keeper->survey.held, "top_held",
+				(int)keeper->survey.top_held, "top", keeper->top));
 	json_object_set_new(reply, "lines", lines);
 	control_reply(survey->call, reply);
 }
@@ -108,6 +111,23 @@ static int move_ports(struct port_set *to, struct port_set *from, const char *te
 	}
 	free(named);
 	return ret;
+}
+
+/* A key of the wrong kind must not be taken for one that is not there. */
+static bool is_text_or_absent(const json_t *request, const char *key)
+{
+	const json_t *value = json_object_get(request, key);
+	return value == NULL || json_is_string(value);
+}
+
+static int check_kinds(const json_t *request, char why[static WHY])
+{
+	const json_t *dry = json_object_get(request, "dry_run");
+	if (is_text_or_absent(request, "range") && is_text_or_absent(request, "exclude") &&
+		is_text_or_absent(request, "include") && (dry == NULL || json_is_boolean(dry)))
+		return 0;
+	snprintf(why, WHY, "\"range\", \"exclude\" and \"include\" must be strings, \"dry_run\" true or false");
+	return -1;
 }
 
 static int change_rules(struct usable_rules *rules, const json_t *request, char why[static WHY])
@@ -149,20 +169,21 @@ static json_t *set_json(const struct port_set *set)
 	return list;
 }
 
-static json_t *usable_json(const struct usable *usable, const struct usable_rules *rules)
+static json_t *usable_json(const struct server *server, const struct usable *usable, const struct usable_rules *rules)
 {
+	unsigned among = server_among(server->first, usable->count[PORT_USABLE]);
 	char range[16];
 	snprintf(range, sizeof(range), "%u-%u", rules->range.first, rules->range.last);
 	return json_pack("{s:s, s:i, s:f, s:o, s:o, s:o}", "range", range, "usable", (int)usable->count[PORT_USABLE],
-		"bits", port_bits(usable->count[PORT_USABLE]), "away", away_json(usable), "exclude",
-		set_json(&rules->exclude), "include", set_json(&rules->include));
+		"bits", port_bits(among), "away", away_json(usable), "exclude", set_json(&rules->exclude), "include",
+		set_json(&rules->include));
 }
 
 /* Too few ports for a change to be sane: refused, or berthd could not ask anybody. */
 static bool is_too_few(const struct server *server, const struct usable *usable)
 {
-	unsigned wanted = server->reserve != NULL ? 1 : 0;
-	return usable->count[PORT_USABLE] <= wanted;
+	/* Of three, a reserve leaves one for questions over TCP. */
+	return usable->count[PORT_USABLE] < (server->reserve != NULL ? 3 : 1);
 }
 
 static void try_rules(struct control_call *call, const struct usable_rules *rules, bool dry)
@@ -178,7 +199,7 @@ static void try_rules(struct control_call *call, const struct usable_rules *rule
 		return;
 	}
 	json_t *reply = json_pack("{s:b, s:o, s:o}", "dry_run", (int)dry, "before",
-		usable_json(&keeper->usable, &keeper->rules), "after", usable_json(then, rules));
+		usable_json(server, &keeper->usable, &keeper->rules), "after", usable_json(server, then, rules));
 	free(then);
 	if (!dry) {
 		keeper_obey(keeper, rules);
@@ -194,7 +215,7 @@ void control_run_ports_change(struct control_call *call, const json_t *request)
 	struct usable_rules *rules = xalloc(sizeof(*rules)); /* 16 KiB */
 	char why[WHY];
 	*rules = call->server->keeper.rules;
-	if (change_rules(rules, request, why) != 0)
+	if (check_kinds(request, why) != 0 || change_rules(rules, request, why) != 0)
 		control_reply_error(call, "%s", why);
 	else
 		try_rules(call, rules, json_is_true(json_object_get(request, "dry_run")));
@@ -213,19 +234,16 @@ static uint16_t draw_once(void *arg)
 	return port;
 }
 
-static json_t *draws_json(struct server *server)
+/* In a space of its own with the same ports: in the real one loans come and go meanwhile, and take part. */
+static json_t *draws_json(const struct server *server)
 {
-	struct port_draw draw = {.space = server->space};
-	struct port_set *among = xalloc(sizeof(*among)); /* 8 KiB */
+	struct port_space *space = port_space_new();
+	struct port_draw draw = {.space = space};
 	struct audit audit;
-	*among = server->keeper.usable.set;
-	for (unsigned port = 1; port < PORTS_ALL; port++) /* what is out or held cannot be drawn */
-		if (port_space_is_lent(server->space, (uint16_t)port) ||
-			port_space_is_taken(server->space, (uint16_t)port))
-			port_set_remove(among, (uint16_t)port, (uint16_t)port);
-	audit_draws(&audit, draw_once, &draw, among);
+	port_space_set_usable(space, &server->keeper.usable.set);
+	audit_draws(&audit, draw_once, &draw, &server->keeper.usable.set);
 	port_draw_deinit(&draw);
-	free(among);
+	port_space_free(space);
 	return json_pack("{s:i, s:i, s:f, s:i, s:f, s:f}", "count", (int)audit.draws, "ports", (int)audit.kinds,
 		"chi_square", audit.chi_square, "degrees", (int)audit.degrees, "p", audit.p, "serial", audit.serial);
 }

@@ -36,10 +36,12 @@ static void look(struct keeper *keeper)
 	keeper->looked_us = clock_mono_us();
 	uid_t before = keeper->survey.top;
 	keeper->connected_before = keeper->survey.connected;
-	if (sockets_survey(&keeper->survey, keeper->space) != 0)
+	bool failed = sockets_survey(&keeper->survey, keeper->space) != 0;
+	if (failed && !keeper->is_blind)
 		log_warning("the kernel does not say who holds which ports (sock_diag); ports of others are found out "
 			    "one by "
 			    "one");
+	keeper->is_blind = failed;
 	/* The name may come from a directory far away: it is not asked for again and again. */
 	if (keeper->survey.top_held > 0 && (keeper->top[0] == '\0' || keeper->survey.top != before))
 		name_user(keeper->survey.top, keeper->top, sizeof(keeper->top));
@@ -66,11 +68,15 @@ static void renew(struct keeper *keeper)
 		return;
 	port_space_set_usable(keeper->space, &keeper->usable.set);
 	unsigned usable = keeper->usable.count[PORT_USABLE], held = keeper->usable.count[PORT_HELD];
-	if (!were_few && usable < LIMIT_FEW_PORTS)
-		log_warning("only %u ports are usable now, other programs hold %u of the range (user %s: %u UDP "
-			    "ports): forged "
-			    "answers have less to guess; see berth audit",
-			usable, held, keeper->top, keeper->survey.top_held);
+	if (were_few || usable >= LIMIT_FEW_PORTS)
+		return;
+	char others[160] = "";
+	if (held > 0)
+		snprintf(others, sizeof(others),
+			", other programs hold %u of the range (user %s has most: %u UDP ports)", held, keeper->top,
+			keeper->survey.top_held);
+	log_warning("only %u port%s usable now%s: forged answers have less to guess; see berth audit", usable,
+		usable == 1 ? " is" : "s are", others);
 }
 
 void keeper_obey(struct keeper *keeper, const struct usable_rules *rules)

@@ -21,6 +21,7 @@ struct keeper {
 	struct usable usable;      /* by them */
 	struct sockets_survey survey;
 	struct port_set connected_before; /* in the survey before this one */
+	bool is_blind;                    /* the kernel does not say who holds what */
 	char top[32];                     /* the user who holds most UDP ports */
 	uint64_t looked_us;               /* monotonic */
 	bool changed;                     /* while running: the rules are not the configuration's any more */

@@ -1,5 +1,6 @@
 /* berthd: decides what the command line means, and how the process begins and ends. */
 #include <getopt.h>
+#include <jansson.h>
 #include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
@@ -23,16 +24,17 @@
 
 struct options {
 	const char *config_path;
-	bool check;
+	bool check, json;
 };
 
 static void print_help(FILE *to)
 {
-	fputs("usage: berthd [-c FILE] [--check]\n"
+	fputs("usage: berthd [-c FILE] [--check [--json]]\n"
 	      "A recursive DNS resolver whose every question leaves from a port borrowed for it alone.\n\n"
 	      "  -c, --config FILE   read this configuration; without one: a safe resolver on 127.0.0.1 and ::1, port "
 	      "53\n"
 	      "      --check         read the configuration, say whether it is good, and stop\n"
+	      "      --json          with --check: what was found, as a line of JSON\n"
 	      "  -V, --version       print the version\n"
 	      "  -h, --help          print this\n\n"
 	      "It runs in the foreground. SIGTERM ends it, SIGHUP makes it read its configuration again.\n",
@@ -42,21 +44,25 @@ static void print_help(FILE *to)
 static void parse_options(struct options *options, int argc, char *argv[])
 {
 	static const struct option known[] = {{"config", required_argument, NULL, 'c'},
-		{"check", no_argument, NULL, 'k'}, {"version", no_argument, NULL, 'V'},
-		{"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
+		{"check", no_argument, NULL, 'k'}, {"json", no_argument, NULL, 'j'},
+		{"version", no_argument, NULL, 'V'}, {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
 	for (int c; (c = getopt_long(argc, argv, "c:Vh", known, NULL)) != -1;) {
 		switch (c) {
 		case 'c': options->config_path = optarg; break;
 		case 'k': options->check = true; break;
+		case 'j': options->json = true; break;
 		case 'V': puts("berthd " BERTH_VERSION); exit(0);
 		case 'h': print_help(stdout); exit(0);
 		default: print_help(stderr); exit(2);
 		}
 	}
-	if (optind < argc) {
+	if (optind < argc)
 		fprintf(stderr, "berthd: \"%s\" is not understood; a configuration is named with -c\n", argv[optind]);
-		exit(2);
-	}
+	else if (options->json && !options->check)
+		fprintf(stderr, "berthd: --json goes with --check\n");
+	else
+		return;
+	exit(2);
 }
 
 static bool validates(const struct config *config)
@@ -86,7 +92,37 @@ static void print_line(enum preflight_level level, const char *text, void *arg)
 	printf("%-8s %s\n", preflight_level_text(level), text);
 }
 
-static int check(const struct config *config, const char *path)
+static void append_line(enum preflight_level level, const char *text, void *lines)
+{
+	json_array_append_new(lines, json_pack("{s:s, s:s}", "level", preflight_level_text(level), "text", text));
+}
+
+static const char unused_anchors[] = "resolver.trust-anchors is not used yet: answers are not validated";
+
+static void print_findings(const struct config *config, const char *path, const struct usable *usable)
+{
+	printf("%s: good; %u usable port%s\n", path != NULL ? path : "defaults", usable->count[PORT_USABLE],
+		usable->count[PORT_USABLE] == 1 ? "" : "s");
+	server_preflight(config, usable, &config->ports.range, print_line, NULL);
+	if (validates(config))
+		printf("but %s\n", unused_anchors);
+}
+
+static void print_findings_json(const struct config *config, const struct usable *usable)
+{
+	json_t *lines = json_array();
+	unsigned count = usable->count[PORT_USABLE];
+	server_preflight(config, usable, &config->ports.range, append_line, lines);
+	if (validates(config))
+		append_line(PREFLIGHT_NOTE, unused_anchors, lines);
+	json_t *findings = json_pack("{s:i, s:f, s:o}", "usable", (int)count, "bits",
+		port_bits(server_among(config, count)), "lines", lines);
+	json_dumpf(findings, stdout, JSON_COMPACT | JSON_ENSURE_ASCII);
+	putchar('\n');
+	json_decref(findings);
+}
+
+static int check(const struct config *config, const struct options *options)
 {
 	struct hints *hints = xalloc(sizeof(*hints));
 	char why[600];
@@ -97,17 +133,16 @@ static int check(const struct config *config, const char *path)
 		return 1;
 	}
 	if (config->user != NULL && getpwnam(config->user) == NULL) {
-		fprintf(stderr, "berthd: %s: user: there is no user %s on this machine; name one, or none\n", path,
-			config->user);
+		fprintf(stderr, "berthd: %s: user: there is no user %s on this machine; name one, or none\n",
+			options->config_path, config->user);
 		return 1;
 	}
 	struct usable *usable = usable_here(config);
-	printf("%s: good; %u usable port%s\n", path != NULL ? path : "defaults", usable->count[PORT_USABLE],
-		usable->count[PORT_USABLE] == 1 ? "" : "s");
-	server_preflight(config, usable, &config->ports.range, print_line, NULL);
+	if (options->json)
+		print_findings_json(config, usable);
+	else
+		print_findings(config, options->config_path, usable);
 	free(usable);
-	if (validates(config))
-		printf("but resolver.trust-anchors is not used yet: answers are not validated\n");
 	return 0;
 }
 
@@ -197,7 +232,7 @@ int main(int argc, char *argv[])
 		return 1;
 	}
 	if (options.check) {
-		int ret = check(config, options.config_path);
+		int ret = check(config, &options);
 		config_free(config);
 		return ret;
 	}

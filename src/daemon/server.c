@@ -30,6 +30,38 @@ struct worker *server_owner(const struct server *server, const uint8_t *name)
 
 /* --- ports --- */
 
+/* How many sockets the pool may hold and leave descriptors for clients, TCP to servers and loans beyond the pool. */
+static unsigned pool_sockets(const struct config *config, unsigned families)
+{
+	struct rlimit limit;
+	unsigned wanted = families * config->ports.pool;
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY)
+		return wanted;
+	rlim_t can = limit.rlim_cur / 2;
+	if (limit.rlim_cur > 2 * FILES_KEPT_FREE)
+		can = limit.rlim_cur - FILES_KEPT_FREE;
+	if (wanted <= can)
+		return wanted;
+	return can > families ? (unsigned)can : families;
+}
+
+/* How many ports of each family are held, or how many sockets wait for one. */
+static unsigned pool_size(const struct config *config, unsigned usable)
+{
+	if (!config->ports.reserved)
+		return pool_sockets(config, 1);
+	unsigned families = config->resolver.ipv4 && config->resolver.ipv6 ? 2 : 1;
+	unsigned size = pool_sockets(config, families) / families, quota = reserve_quota(usable, families);
+	return size < quota ? size : quota;
+}
+
+unsigned server_among(const struct config *config, unsigned usable)
+{
+	if (!config->ports.reserved)
+		return usable;
+	return config->ports.pool == 0 ? 1 : pool_size(config, usable);
+}
+
 void server_preflight(const struct config *config, const struct usable *usable, const struct port_range *range,
 	void (*say)(enum preflight_level, const char *text, void *arg), void *arg)
 {
@@ -39,7 +71,9 @@ void server_preflight(const struct config *config, const struct usable *usable, 
 		.usable = usable,
 		.range = *range,
 		.reserved = config->ports.reserved,
-		.pool = config->ports.pool,
+		.wanted = config->ports.pool,
+		.pool = pool_size(config, usable->count[PORT_USABLE]),
+		.among = server_among(config, usable->count[PORT_USABLE]),
 		.max = config->ports.max,
 		.files = is_limited ? limit.rlim_cur : 0,
 	};
@@ -63,25 +97,8 @@ static void obey(struct server *server, const struct config *config)
 	keeper_obey(&server->keeper, rules);
 	server->keeper.changed = false;
 	free(rules);
-	server_preflight(config, &server->keeper.usable, &server->keeper.rules.range, log_line, NULL);
-}
-
-/* How many sockets the pool may hold and leave descriptors for clients, TCP to servers and loans beyond the pool. */
-static unsigned pool_sockets(const struct config *config, unsigned families)
-{
-	struct rlimit limit;
-	unsigned wanted = families * config->ports.pool;
-	if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY)
-		return wanted;
-	rlim_t can = limit.rlim_cur / 2;
-	if (limit.rlim_cur > 2 * FILES_KEPT_FREE)
-		can = limit.rlim_cur - FILES_KEPT_FREE;
-	if (wanted <= can)
-		return wanted;
-	log_warning("ports.pool wants %u sockets, but %lu descriptors are allowed: %lu are kept; raise LimitNOFILE= or "
-		    "ulimit -n",
-		wanted, (unsigned long)limit.rlim_cur, (unsigned long)can);
-	return can > families ? (unsigned)can : families;
+	/* How ports are lent, and how many are held, stays as at the start. */
+	server_preflight(server->first, &server->keeper.usable, &server->keeper.rules.range, log_line, NULL);
 }
 
 /* As the user that the daemon stays: a port is shared only among sockets of one user (socket(7), SO_REUSEPORT). Ports
@@ -98,10 +115,9 @@ static int make_reserve(struct server *server, char *why, size_t size)
 		snprintf(why, size, "ports: not one usable port could be bound; see berth check");
 		return E_NOPORT;
 	}
-	unsigned families = config->resolver.ipv4 && config->resolver.ipv6 ? 2 : 1;
 	struct reserve_conf conf = {
 		.space = server->space,
-		.size = pool_sockets(config, families) / families,
+		.size = pool_size(config, server->keeper.usable.count[PORT_USABLE]),
 		.uses = config->ports.uses,
 		.age_s = config->ports.age_s,
 		.ipv4 = config->resolver.ipv4,

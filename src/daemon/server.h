@@ -86,6 +86,8 @@ void server_reload_soon(struct server *server);
 
 /* The root hints of a configuration. 0, or an error with one line in `why`. */
 int server_hints(struct hints *hints, const struct config *config, char *why, size_t size);
+/* Of how many ports each question's is drawn, when so many are usable. */
+unsigned server_among(const struct config *config, unsigned usable);
 /* What the pool of a configuration is worth, by rules that may be others than the configuration's. */
 void server_preflight(const struct config *config, const struct usable *usable, const struct port_range *range,
 	void (*say)(enum preflight_level, const char *text, void *arg), void *arg);

@@ -32,7 +32,8 @@ static void make_pool(struct worker *worker, unsigned sockets)
 		.single = server->single,
 		.alone = server->workers == 1,
 		.size = share(sockets, server->workers, worker->index),
-		.max = share(server->config->ports.max, server->workers, worker->index),
+		.max = share(server->config->ports.max > server->workers ? server->config->ports.max : server->workers,
+			server->workers, worker->index), /* at least one each */
 		.ipv4 = server->config->resolver.ipv4,
 		.ipv6 = server->config->resolver.ipv6,
 		.user_size = RESOLVER_LOAN_USER,

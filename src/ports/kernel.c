@@ -1,6 +1,7 @@
 /* Decides how the kernel's settings for ports are read, and what stands in when they cannot be. */
 #include "ports/kernel.h"
 
+#include <linux/capability.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
@@ -31,6 +32,30 @@ void kernel_reserved_ports(char *list, size_t size)
 		list[0] = '\0';
 	list[strcspn(list, "\n")] = '\0';
 	fclose(file);
+}
+
+static bool may_bind_all(void)
+{
+	char line[128];
+	unsigned long long effective = 0;
+	FILE *file = fopen("/proc/thread-self/status", "re");
+	while (file != NULL && fgets(line, sizeof(line), file) != NULL)
+		if (sscanf(line, "CapEff: %llx", &effective) == 1)
+			break;
+	if (file != NULL)
+		fclose(file);
+	return effective >> CAP_NET_BIND_SERVICE & 1;
+}
+
+unsigned kernel_first_port(void)
+{
+	unsigned first = 1024;
+	FILE *file = fopen("/proc/sys/net/ipv4/ip_unprivileged_port_start", "re");
+	if (file != NULL && fscanf(file, "%u", &first) != 1)
+		first = 1024;
+	if (file != NULL)
+		fclose(file);
+	return may_bind_all() ? 1 : first;
 }
 
 bool kernel_has_route(const struct addr *to)

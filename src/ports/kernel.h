@@ -18,6 +18,8 @@ enum { KERNEL_LIST = 65536 };
 
 void kernel_local_range(struct port_range *range);
 void kernel_reserved_ports(char *list, size_t size);
+/* The first port that this process may bind: net.ipv4.ip_unprivileged_port_start, or 1 with CAP_NET_BIND_SERVICE. */
+unsigned kernel_first_port(void);
 /* Whether this machine knows a way to the address; nothing is sent. */
 bool kernel_has_route(const struct addr *to);
 /* Whether setsockopt(IP_LOCAL_PORT_RANGE) works here (Linux 6.3): tried on a socket. */

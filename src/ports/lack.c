@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/counters.h"
+#include "base/error.h"
 #include "base/limits.h"
 #include "base/log.h"
 
@@ -43,6 +44,19 @@ void lack_count(enum lack lack)
 {
 	if (lack < LACKS && lack != LACK_PORTS)
 		counters_add(words[lack].counter, 1);
+}
+
+int lack_judge(int number, enum lack *lack)
+{
+	*lack = lack_of_errno(number);
+	lack_count(*lack);
+	switch (*lack) {
+	case LACK_TAKEN:
+	case LACK_DENIED: return E_EXIST;
+	case LACK_FILES:
+	case LACK_MEMORY: return E_NOPORT;
+	default: return number == EADDRNOTAVAIL || number == EAFNOSUPPORT ? E_UNREACH : E_SYSTEM;
+	}
 }
 
 /* True for one caller a minute. */

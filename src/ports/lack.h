@@ -20,6 +20,9 @@ enum lack {
 
 /* LACKS when the errno of a socket call says nothing of ports. */
 enum lack lack_of_errno(int number);
+/* What became of a port by the errno of socket() or bind(), counted: E_EXIST (this port is another's), E_NOPORT,
+ * E_UNREACH (this machine lacks the family), E_SYSTEM. *lack is the cause, LACKS for none. */
+int lack_judge(int number, enum lack *lack);
 /* Counts one port that could not be had for that cause; nothing is said. */
 void lack_count(enum lack lack);
 /* A loan failed for that cause: said once a minute. */

@@ -91,7 +91,8 @@ static int add_words(struct port_set *set, const char *text, struct report *repo
 		char word[WORD];
 		snprintf(word, sizeof(word), "%.*s", (int)(word_len < WORD ? word_len : WORD - 1), text);
 		escape_bytes(report->quote, sizeof(report->quote), text, word_len);
-		int ret = add_word(set, word, report);
+		int ret = word_len < WORD ? add_word(set, word, report)
+					  : complain(report, "is too long for a port, a range or a service's name");
 		if (ret != 0)
 			return ret;
 		more = text[len] == ',';

@@ -18,6 +18,9 @@
 #include "ports/reserve.h"
 #include "ports/single.h"
 
+/* Datagrams of an earlier loan of a held port that one call passes over. */
+enum { EARLIER_MAX = 64 };
+
 struct pool {
 	struct pool_conf conf;
 	struct port_draw draw;
@@ -60,21 +63,6 @@ void pool_free(struct pool *pool)
 
 /* --- a port drawn for the loan --- */
 
-/* What an errno says depends on the call that gave it: only some of them speak of the port. E_EXIST: the port is
- * another program's, the next draw may do better. */
-static int judge(struct pool *pool, int error)
-{
-	pool->lack = lack_of_errno(error);
-	lack_count(pool->lack);
-	switch (pool->lack) {
-	case LACK_TAKEN:
-	case LACK_DENIED: return E_EXIST;
-	case LACK_FILES:
-	case LACK_MEMORY: return E_NOPORT;
-	default: return error == EADDRNOTAVAIL || error == EAFNOSUPPORT ? E_UNREACH : E_SYSTEM;
-	}
-}
-
 /* A loan whose port was taken keeps its socket for the next draw. */
 static int bind_fresh(
 	struct pool *pool, const struct addr *server, enum transport transport, uint16_t port, struct loan **out)
@@ -88,10 +76,13 @@ static int bind_fresh(
 	if (loan->fd < 0)
 		loan->fd = moor_open(server->sa.sa_family, tcp);
 	if (loan->fd < 0 || moor_bind(loan->fd, server->sa.sa_family, port) != 0)
-		return judge(pool, errno);
-	if (!tcp && connect(loan->fd, &server->sa, addr_socklen(server)) != 0)
-		return lack_of_errno(errno) == LACK_MEMORY ? E_NOPORT : E_UNREACH;
-	return 0;
+		return lack_judge(errno, &pool->lack);
+	if (tcp || connect(loan->fd, &server->sa, addr_socklen(server)) == 0)
+		return 0;
+	/* What connect() says is about the way to the server, not about the port. */
+	pool->lack = lack_of_errno(errno) == LACK_MEMORY ? LACK_MEMORY : LACKS;
+	lack_count(pool->lack);
+	return pool->lack == LACK_MEMORY ? E_NOPORT : E_UNREACH;
 }
 
 static int moor(struct pool *pool, const struct addr *server, uint16_t port, struct loan **out)
@@ -182,10 +173,8 @@ static void return_reserved(struct pool *pool, struct loan *loan, enum loan_outc
 static int lend_shared(struct pool *pool, const struct addr *server, struct loan **out)
 {
 	int fd, ret = single_take(pool->conf.single, server, &fd);
-	if (ret == E_NOPORT) {
-		pool->lack = lack_of_errno(errno);
-		lack_count(pool->lack);
-	}
+	if (ret == E_NOPORT)
+		pool->lack = LACK_FILES;
 	if (ret != 0)
 		return ret;
 	struct loan *loan = loan_new(pool->conf.user_size);
@@ -239,8 +228,10 @@ int pool_lend(struct pool *pool, const struct addr *server, enum transport trans
 		(*out)->tag = *tag;
 		begin_loan(pool, *out, server, transport);
 	} else if (ret == E_NOPORT || ret == E_SYSTEM) {
-		counters_add(COUNT_LOANS_FAILED, 1);
 		lack_tell(pool->lack, pool->conf.space);
+		if (pool->lent_count > 0 && (pool->lack == LACK_PORTS || pool->lack == LACK_FILES))
+			return E_BUSY; /* our own loans are in the way, and will come back */
+		counters_add(COUNT_LOANS_FAILED, 1);
 	}
 	return ret;
 }
@@ -288,13 +279,19 @@ uint64_t pool_tend(struct pool *pool, uint64_t now_us)
 ssize_t loan_receive(const struct loan *loan, uint8_t *data, size_t room, enum datagram *kind)
 {
 	struct addr from = {0};
-	bool fragmented;
-	ssize_t got = moor_receive(loan->fd, data, room, &from, &fragmented);
-	*kind = DATAGRAM_WHOLE;
-	if (got >= 0 && !addr_equal(&from, &loan->server))
-		*kind = DATAGRAM_FOREIGN;
-	else if (fragmented)
-		*kind = DATAGRAM_FRAGMENTED;
+	bool fragmented = false, foreign = true;
+	ssize_t got = 0;
+	for (int i = 0; i < EARLIER_MAX && got >= 0 && foreign; i++) {
+		got = moor_receive(loan->fd, data, room, &from, &fragmented);
+		foreign = got >= 0 && !addr_equal(&from, &loan->server);
+		if (loan->kind != LOAN_RESERVED)
+			break;
+	}
+	if (foreign && loan->kind == LOAN_RESERVED) {
+		errno = EAGAIN; /* there may be more; the event loop knows */
+		return -1;
+	}
+	*kind = foreign ? DATAGRAM_FOREIGN : fragmented ? DATAGRAM_FRAGMENTED : DATAGRAM_WHOLE;
 	return got;
 }
 

@@ -85,7 +85,8 @@ enum datagram {
 	DATAGRAM_FRAGMENTED, /* put together from IP fragments, of which one may be forged */
 	DATAGRAM_FOREIGN,    /* from another source: it came before the socket was connected */
 };
-/* The next datagram of a UDP loan, as recv(MSG_DONTWAIT | MSG_TRUNC). */
+/* The next datagram of a UDP loan, as recv(MSG_DONTWAIT | MSG_TRUNC). What a held port's earlier loans left behind is
+ * passed over; the first send may fetch an ICMP error of that time. */
 ssize_t loan_receive(const struct loan *loan, uint8_t *data, size_t room, enum datagram *kind);
 
 unsigned pool_max(const struct pool *pool);

@@ -1,6 +1,7 @@
 /* Decides what an operator should know of the pool's worth and limits, and what is worth a warning. */
 #include "ports/preflight.h"
 
+#include <dirent.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -9,7 +10,7 @@
 #include "base/limits.h"
 #include "ports/kernel.h"
 
-enum { TEXT = 400, FILES_BESIDE = 600, CONNTRACK_SPARE = 20000 };
+enum { PORT_UNPRIVILEGED = 1024, TEXT = 400, FILES_BESIDE = 600, CONNTRACK_SPARE = 20000 };
 
 struct report {
 	void (*say)(enum preflight_level, const char *, void *);
@@ -40,6 +41,7 @@ static void tell_set(const struct preflight *flight, const struct report *report
 {
 	static const char *const words[PORT_WHYS] = {[PORT_EXCLUDED] = "excluded",
 		[PORT_RESERVED] = "in ip_local_reserved_ports",
+		[PORT_PRIVILEGED] = "that need CAP_NET_BIND_SERVICE",
 		[PORT_HELD] = "held by other programs",
 		[PORT_REGISTERED] = "registered for UDP services",
 		[PORT_CLASHING] = "known clashes"};
@@ -55,22 +57,36 @@ static void tell_set(const struct preflight *flight, const struct report *report
 		away, len > 0 ? ")" : "");
 }
 
+static const char *way_of(const struct preflight *flight)
+{
+	if (!flight->reserved)
+		return "a port is drawn of all of them for each question";
+	return flight->wanted == 0 ? "one port is shared by all questions"
+				   : "a port is drawn for each question of those that are held";
+}
+
 static void tell_bits(const struct preflight *flight, const struct report *report)
 {
-	unsigned usable = flight->usable->count[PORT_USABLE], among = usable;
-	const char *how = "of all of them for each question";
-	if (flight->reserved && flight->pool == 0) {
-		among = 1;
-		how = "never: one port is shared by all questions";
-	} else if (flight->reserved && flight->pool < usable) {
-		among = flight->pool;
-		how = "for each question of those that are held";
-	}
-	tell(report, among < LIMIT_FEW_PORTS ? PREFLIGHT_WARNING : PREFLIGHT_GOOD,
-		"a port is drawn %s: %.1f bits to guess, %.1f with the ID%s", how, port_bits(among),
-		port_bits(among) + 16,
-		among < LIMIT_FEW_PORTS ? "; that is few: widen ports.range, exclude less, or make the pool larger"
-					: "");
+	bool few = flight->among < LIMIT_FEW_PORTS;
+	const char *advice = ": widen ports.range or exclude less";
+	if (flight->reserved && flight->wanted < LIMIT_FEW_PORTS)
+		advice = ": make ports.pool larger, or lend fresh ones";
+	tell(report, few ? PREFLIGHT_WARNING : PREFLIGHT_GOOD, "%s: %.1f bits to guess, %.1f with the ID%s%s",
+		way_of(flight), port_bits(flight->among), port_bits(flight->among) + 16, few ? "; that is few" : "",
+		few ? advice : "");
+	if (flight->pool >= flight->wanted)
+		return;
+	if (flight->reserved)
+		tell(report, PREFLIGHT_WARNING,
+			"ports.pool is %u, but %u ports are held of each family: more descriptors or usable ports are "
+			"not to "
+			"be had (an eighth of these is left for TCP)",
+			flight->wanted, flight->pool);
+	else
+		tell(report, PREFLIGHT_WARNING,
+			"ports.pool is %u, but descriptors allow %u sockets; raise LimitNOFILE= or "
+			"ulimit -n",
+			flight->wanted, flight->pool);
 }
 
 /* --- the machine --- */
@@ -81,6 +97,20 @@ static unsigned count_between(const struct usable *usable, const struct port_ran
 	for (unsigned port = range->first; port <= range->last; port++)
 		count += port_set_has(&usable->set, (uint16_t)port);
 	return count;
+}
+
+/* The kernel takes no range that begins below 1024. */
+static void tell_wider(const struct preflight *flight, const struct port_range *kernel, const struct report *report)
+{
+	unsigned usable = flight->usable->count[PORT_USABLE], now = count_between(flight->usable, kernel);
+	uint16_t first = flight->range.first < PORT_UNPRIVILEGED ? PORT_UNPRIVILEGED : flight->range.first;
+	struct port_range wide = {first < kernel->first ? first : kernel->first,
+		flight->range.last > kernel->last ? flight->range.last : kernel->last};
+	unsigned then = count_between(flight->usable, &wide);
+	tell(report, PREFLIGHT_NOTE,
+		"ip_local_port_range is %u-%u: %u of the usable ports go the fast way, the other %u cost a fresh "
+		"socket; sysctl -w net.ipv4.ip_local_port_range=\"%u %u\" would give %u more",
+		kernel->first, kernel->last, now, usable - now, wide.first, wide.last, then - now);
 }
 
 static void tell_kernel_range(const struct preflight *flight, const struct report *report)
@@ -104,28 +134,22 @@ static void tell_kernel_range(const struct preflight *flight, const struct repor
 			kernel.last);
 		return;
 	}
-	tell(report, PREFLIGHT_NOTE,
-		"ip_local_port_range is %u-%u: %u of the usable ports go the fast way, the other %u cost a fresh "
-		"socket; "
-		"sysctl -w net.ipv4.ip_local_port_range=\"%u %u\" would give all of them",
-		kernel.first, kernel.last, moorable, usable - moorable,
-		kernel.first < flight->range.first ? kernel.first : flight->range.first,
-		kernel.last > flight->range.last ? kernel.last : flight->range.last);
+	tell_wider(flight, &kernel, report);
 }
 
 static void tell_files(const struct preflight *flight, const struct report *report)
 {
-	unsigned long wanted = (unsigned long)(flight->reserved ? 2 * flight->pool : flight->pool) + FILES_BESIDE;
-	unsigned long most = wanted + (flight->max > flight->pool ? flight->max - flight->pool : 0);
+	unsigned long wanted = (unsigned long)(flight->reserved ? 2 * flight->wanted : flight->wanted) + FILES_BESIDE;
+	unsigned long most = wanted + (flight->max > flight->wanted ? flight->max - flight->wanted : 0);
 	if (flight->files == 0 || flight->files >= most)
 		tell(report, PREFLIGHT_GOOD, "descriptors: enough for the pool of %u and for all %u loans of ports.max",
-			flight->pool, flight->max);
+			flight->wanted, flight->max);
 	else
 		tell(report, flight->files < wanted ? PREFLIGHT_WARNING : PREFLIGHT_NOTE,
 			"descriptors: %lu are allowed, the pool of %u and %u loans at once want %lu; raise "
 			"LimitNOFILE= or "
 			"ulimit -n",
-			flight->files, flight->pool, flight->max, most);
+			flight->files, flight->wanted, flight->max, most);
 }
 
 static bool read_number(const char *path, unsigned long *out)
@@ -159,6 +183,38 @@ static void tell_conntrack(const struct preflight *flight, const struct report *
 		tight ? ": raise net.netfilter.nf_conntrack_max, or exempt the resolver (notrack)" : "");
 }
 
+static bool conf_says(const char *interface, const char *key)
+{
+	char path[TEXT];
+	unsigned long value = 0;
+	snprintf(path, sizeof(path), "/proc/sys/net/ipv4/conf/%s/%s", interface, key);
+	return read_number(path, &value) && value != 0;
+}
+
+/* Both the interface and "all" have a say: either one on a host, both together on a router. */
+static bool obeys_redirects(const char *interface)
+{
+	bool own = conf_says(interface, "accept_redirects"), all = conf_says("all", "accept_redirects");
+	return conf_says(interface, "forwarding") ? own && all : own || all;
+}
+
+/* An ICMP redirect that quotes an open port changes the way to its server, for all sockets, and side channels tell of
+ * the change (SAD DNS 2.0, CVE-2021-20322). No option of a socket keeps that off. */
+static void tell_redirects(const struct report *report)
+{
+	DIR *conf = opendir("/proc/sys/net/ipv4/conf");
+	bool obeyed = false;
+	for (const struct dirent *i; conf != NULL && (i = readdir(conf)) != NULL;)
+		if (i->d_name[0] != '.' && strcmp(i->d_name, "all") != 0 && strcmp(i->d_name, "lo") != 0)
+			obeyed |= obeys_redirects(i->d_name);
+	if (conf != NULL)
+		closedir(conf);
+	if (obeyed)
+		tell(report, PREFLIGHT_NOTE,
+			"this machine obeys ICMP redirects, and forged ones find out lent ports: set "
+			"net.ipv4.conf.all.accept_redirects, and the same of \"default\" and of each interface, to 0");
+}
+
 void preflight(
 	const struct preflight *flight, void (*say)(enum preflight_level, const char *text, void *arg), void *arg)
 {
@@ -169,6 +225,7 @@ void preflight(
 	tell_files(flight, &report);
 	tell_selinux(&report);
 	tell_conntrack(flight, &report);
+	tell_redirects(&report);
 }
 
 const char *preflight_level_text(enum preflight_level level)

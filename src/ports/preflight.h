@@ -1,7 +1,7 @@
 /* What the pool of ports is worth on this machine, before it is used: for the start of berthd, `berth check` and
  * `berth ports`.
  *
- *	struct preflight flight = {.usable = usable, .range = range, .pool = 2500, .max = 10000};
+ *	struct preflight flight = {.usable = usable, .range = range, .wanted = 2500, .pool = 2500, .among = n, .max = 10000};
  *	preflight(&flight, say, arg);
  *
  * Thread: any. Reads some files in /proc and /sys. Never suspends. */
@@ -16,7 +16,9 @@ struct preflight {
 	const struct usable *usable;
 	struct port_range range;
 	bool reserved;
-	unsigned pool, max;
+	unsigned wanted, pool; /* ports.pool, and what of it can be: sockets, or ports held of each family */
+	unsigned among;        /* of so many ports each question's is drawn */
+	unsigned max;
 	unsigned long files; /* descriptors that the process may have; 0: any number */
 };
 

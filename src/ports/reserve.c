@@ -39,7 +39,9 @@ struct reserve {
 	struct reserve_conf conf;
 	struct family family[2];
 	pthread_mutex_t opening;
-	_Atomic uint64_t addresses_us; /* when this machine's addresses were counted last */
+	_Atomic uint64_t quota_generation; /* of the space, when */
+	_Atomic uint32_t quota;            /* was computed */
+	_Atomic uint64_t addresses_us;     /* when this machine's addresses were counted last */
 };
 
 /* --- who has a berth --- */
@@ -112,8 +114,28 @@ static int open_port(const struct family *f, uint16_t port)
 	return -1;
 }
 
+unsigned reserve_quota(unsigned usable, unsigned families)
+{
+	unsigned most = families > 0 ? (usable - (usable + 7) / 8) / families : usable;
+	return most > 0 ? most : 1;
+}
+
+/* How many ports each family may hold of those that are usable now. */
+static unsigned quota_now(struct reserve *reserve)
+{
+	uint64_t generation = port_space_generation(reserve->conf.space);
+	if (atomic_load(&reserve->quota_generation) != generation) {
+		unsigned usable = port_space_usable(reserve->conf.space, 1, PORTS_ALL - 1);
+		atomic_store(&reserve->quota, reserve_quota(usable, reserve->conf.ipv4 + reserve->conf.ipv6));
+		atomic_store(&reserve->quota_generation, generation);
+	}
+	return atomic_load(&reserve->quota);
+}
+
 static void fill(struct reserve *reserve, struct family *f, struct berth *berth, struct port_draw *draw)
 {
+	if (atomic_load(&f->held) >= quota_now(reserve))
+		return;
 	for (int i = 0; i < LIMIT_LEND_TRIES; i++) {
 		uint16_t port;
 		if (port_draw(draw, &port) != 0)
@@ -123,6 +145,7 @@ static void fill(struct reserve *reserve, struct family *f, struct berth *berth,
 			berth->port = port;
 			berth->serial++;
 			berth->source = SOURCE_LOOPBACK;
+			berth->server = (struct addr){0};
 			berth->uses = 0;
 			berth->given_us = 0;
 			berth->born_us = clock_mono_us();
@@ -208,15 +231,9 @@ static void count_addresses(struct reserve *reserve)
 /* Not all usable ports are held: questions over TCP and loans beyond the pool need some as well. */
 static unsigned affordable(const struct reserve_conf *conf)
 {
-	unsigned usable = port_space_usable(conf->space, 1, PORTS_ALL - 1), families = conf->ipv4 + conf->ipv6;
-	unsigned most = families > 0 ? (usable - (usable + 7) / 8) / families : conf->size;
-	if (conf->size <= most)
-		return conf->size;
-	log_warning(
-		"of %u usable ports %u are reserved for each family, not ports.pool, which is %u: an eighth is left "
-		"for TCP; widen ports.range, or make ports.pool smaller",
-		usable, most > 0 ? most : 1, conf->size);
-	return most > 0 ? most : 1;
+	unsigned usable = port_space_usable(conf->space, 1, PORTS_ALL - 1);
+	unsigned most = reserve_quota(usable, conf->ipv4 + conf->ipv6);
+	return conf->size < most ? conf->size : most;
 }
 
 struct reserve *reserve_new(const struct reserve_conf *conf)
@@ -260,6 +277,18 @@ unsigned reserve_held(const struct reserve *reserve)
 	return atomic_load(&reserve->family[0].held) + atomic_load(&reserve->family[1].held);
 }
 
+unsigned reserve_among(const struct reserve *reserve)
+{
+	unsigned least = 0;
+	for (int v6 = 0; v6 < 2; v6++) {
+		const struct family *f = &reserve->family[v6];
+		unsigned held = atomic_load(&f->is_open) ? atomic_load(&f->held) : 0;
+		if (held > 0 && (least == 0 || held < least))
+			least = held;
+	}
+	return least;
+}
+
 unsigned reserve_size(const struct reserve *reserve)
 {
 	return reserve->conf.size;
@@ -296,18 +325,39 @@ static int connect_to(const struct family *f, struct berth *berth, const struct 
 }
 
 /* The source address stays, so that the next loan need not let go of it first; this machine may have lost it, though. */
+static void turn_away(struct reserve *reserve, struct family *f, struct berth *berth)
+{
+	berth->given_us = 0;
+	if (moor_darken(berth->fd, f->domain) == 0)
+		return;
+	moor_unconnect(berth->fd);
+	berth->source = SOURCE_LOOPBACK;
+	if (moor_darken(berth->fd, f->domain) != 0)
+		empty(reserve, f, berth); /* better no port than an open one */
+}
+
+/* What its server sent after the reply must not wait there: it would cost memory for as long as the port is idle. */
 static void darken(struct reserve *reserve, struct family *f, struct berth *berth)
 {
-	if (moor_darken(berth->fd, f->domain) != 0) {
-		moor_unconnect(berth->fd);
-		berth->source = SOURCE_LOOPBACK;
-		if (moor_darken(berth->fd, f->domain) != 0) {
-			empty(reserve, f, berth); /* better no port than an open one */
-			return;
-		}
+	turn_away(reserve, f, berth);
+	if (berth->fd >= 0)
+		moor_drain(berth->fd);
+}
+
+/* One call for most loans. What waits in the queue is the last server's, because each loan has read up to its reply and
+ * the socket was connected all the while: thrown away if this is the same server, else passed over by loan_receive. */
+static int ready_for(struct reserve *reserve, struct family *f, struct berth *berth, const struct addr *server)
+{
+	bool again = addr_equal(&berth->server, server), still = berth->given_us != 0;
+	int ret = again && still ? 0 : connect_to(f, berth, server);
+	if (ret != 0) {
+		darken(reserve, f, berth);
+		return ret;
 	}
-	moor_drain(berth->fd);
-	berth->given_us = 0;
+	if (again)
+		moor_drain(berth->fd);
+	berth->server = *server;
+	return 0;
 }
 
 int hand_take(struct hand *hand, const struct addr *server, struct berth **out)
@@ -334,11 +384,8 @@ int hand_take(struct hand *hand, const struct addr *server, struct berth **out)
 				return E_NOPORT;
 			continue;
 		}
-		int ret = connect_to(f, berth, server);
-		if (berth->given_us != 0)
-			moor_drain(berth->fd); /* what its last server sent since */
+		int ret = ready_for(reserve, f, berth, server);
 		if (ret != 0) {
-			darken(reserve, f, berth);
 			unclaim(f, berth);
 			return ret;
 		}
@@ -362,8 +409,8 @@ static struct family *family_of(struct reserve *reserve, const struct berth *ber
 				berth < reserve->family[1].berth + reserve->conf.size];
 }
 
-/* It stays connected to its server for a moment, during which it may well be lent again: that saves a third of the
- * work. Who could see it as open meanwhile is who can speak in the server's name, as during the exchange. */
+/* It stays connected to its server for a moment, during which it may well be lent again: that saves a system call. Who
+ * could see it as open meanwhile is who can speak in the server's name, as during the exchange. */
 void hand_give(struct hand *hand, struct berth *berth, bool clean)
 {
 	struct reserve *reserve = hand->reserve;
@@ -408,10 +455,14 @@ static void swap_worn(struct hand *hand, struct family *f, uint64_t now_us)
 		if (!try_claim(f->idle, at) && !(fills && try_claim(f->empty, at)))
 			continue;
 		struct berth *berth = &f->berth[at];
-		if (berth->fd < 0 || is_worn(reserve, berth, now_us)) {
+		if (berth->fd >= 0 && atomic_load(&f->held) > quota_now(reserve)) {
+			empty(reserve, f, berth); /* the others want some, too */
+		} else if (berth->fd < 0 || is_worn(reserve, berth, now_us)) {
 			swap(reserve, f, berth, hand->draw);
 			fills = berth->fd >= 0;
 			swaps++;
+		} else if (berth->given_us != 0 && now_us - berth->given_us > 2 * LIMIT_DUSK_MS * 1000ull) {
+			darken(reserve, f, berth); /* its dusk was missed: somebody looked at it just then */
 		}
 		unclaim(f, berth);
 	}

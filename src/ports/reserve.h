@@ -33,12 +33,13 @@ struct reserve_conf {
 struct berth {
 	int fd; /* -1: could not be opened; tried again now and then */
 	uint16_t port;
-	uint8_t source;    /* which of our addresses it is tied to */
-	unsigned at;       /* its place among those of its family */
-	uint32_t serial;   /* counts its sockets */
-	uint32_t uses;     /* of this one */
-	uint64_t born_us;  /* monotonic */
-	uint64_t given_us; /* monotonic, of the last return; 0: dark */
+	uint8_t source;     /* which of our addresses it is tied to */
+	unsigned at;        /* its place among those of its family */
+	uint32_t serial;    /* counts its sockets */
+	uint32_t uses;      /* of this one */
+	uint64_t born_us;   /* monotonic */
+	uint64_t given_us;  /* monotonic, of the last return; 0: dark */
+	struct addr server; /* of the last loan, or of this one */
 };
 
 struct reserve;
@@ -50,6 +51,11 @@ void reserve_free(struct reserve *reserve);
 unsigned reserve_held(const struct reserve *reserve);
 /* Of one family: fewer than were asked for when an eighth of the usable ports would not be left. */
 unsigned reserve_size(const struct reserve *reserve);
+/* Among how many a port is drawn now: what the family that holds fewer holds. */
+unsigned reserve_among(const struct reserve *reserve);
+/* How many ports each of so many families may hold when so many are usable: an eighth is left for questions over TCP and
+ * loans beyond the pool. At least 1. */
+unsigned reserve_quota(unsigned usable, unsigned families);
 
 /* A berth that was given back and is still connected to its server. */
 struct dusk {
@@ -67,7 +73,9 @@ struct hand {
 };
 
 void hand_init(struct hand *hand, struct reserve *reserve, struct port_draw *draw);
-/* A random idle berth, connected to the server. 0, or E_NOPORT when all are lent, E_UNREACH, E_SYSTEM. */
+/* A random idle berth, connected to the server. What another server sent to an earlier loan may still wait in its
+ * queue (loan_receive passes over it), and an ICMP error of that time for the first send; of this server's, nothing
+ * does. 0, or E_NOPORT when all are lent, E_UNREACH, E_SYSTEM. */
 int hand_take(struct hand *hand, const struct addr *server, struct berth **out) __attribute__((warn_unused_result));
 /* `clean`: the one reply was taken from it, and nothing else can wait there but what came since. */
 void hand_give(struct hand *hand, struct berth *berth, bool clean);

@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/hash.h"
 #include "base/limits.h"
+#include "ports/lack.h"
 #include "ports/moor.h"
 
 enum { PLACES = 4096, HASH_SEED = 0x0be1 };
@@ -107,7 +108,10 @@ int single_take(struct single *single, const struct addr *server, int *fd)
 	if (atomic_exchange(busy, true))
 		return E_BUSY;
 	*fd = open_shared(domain, single->port);
-	int ret = *fd >= 0 ? 0 : E_NOPORT;
+	enum lack lack;
+	int ret = *fd >= 0 ? 0 : lack_judge(errno, &lack);
+	if (ret == E_EXIST)
+		ret = E_NOPORT;
 	if (ret == 0 && connect(*fd, &server->sa, addr_socklen(server)) != 0) {
 		close(*fd);
 		ret = E_UNREACH;

@@ -57,6 +57,11 @@ static uint64_t bit_of(uint16_t port)
 	return 1ull << port % 64;
 }
 
+uint64_t port_space_generation(const struct port_space *space)
+{
+	return atomic_load_explicit(&space->generation, memory_order_acquire);
+}
+
 bool port_space_is_usable(const struct port_space *space, uint16_t port)
 {
 	return atomic_load_explicit(&space->usable[port / 64], memory_order_relaxed) & bit_of(port);

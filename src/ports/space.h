@@ -38,6 +38,8 @@ struct port_space *port_space_new(void);
 void port_space_free(struct port_space *space);
 /* Lent ports finish their loans; new draws obey. */
 void port_space_set_usable(struct port_space *space, const struct port_set *usable);
+/* Changes with the set of usable ports. */
+uint64_t port_space_generation(const struct port_space *space);
 bool port_space_is_usable(const struct port_space *space, uint16_t port);
 /* How many ports of first..last are usable. */
 unsigned port_space_usable(const struct port_space *space, uint16_t first, uint16_t last);

@@ -12,6 +12,7 @@
 /* What the machine and the world say of ports. */
 struct sources {
 	struct port_set reserved, registered, clashing;
+	unsigned first; /* that this process may bind */
 };
 
 static void read_sources(struct sources *sources)
@@ -26,6 +27,7 @@ static void read_sources(struct sources *sources)
 		sources->reserved.word[i] = ~rest->word[i];
 	free(rest);
 	free(list);
+	sources->first = kernel_first_port();
 	registry_udp_ports(&sources->registered);
 	(void)clash_ports(&sources->clashing);
 }
@@ -39,6 +41,8 @@ static enum port_why judge(
 		return PORT_EXCLUDED;
 	if (port_set_has(&sources->reserved, port))
 		return PORT_RESERVED;
+	if (port < sources->first)
+		return PORT_PRIVILEGED;
 	if (held != NULL && port_set_has(held, port))
 		return PORT_HELD;
 	if (port_set_has(&rules->include, port))
@@ -70,6 +74,7 @@ const char *port_why_text(enum port_why why)
 	case PORT_OUTSIDE: return "outside of ports.range";
 	case PORT_EXCLUDED: return "excluded by ports.exclude";
 	case PORT_RESERVED: return "reserved by net.ipv4.ip_local_reserved_ports";
+	case PORT_PRIVILEGED: return "below net.ipv4.ip_unprivileged_port_start, and berthd lacks CAP_NET_BIND_SERVICE";
 	case PORT_HELD: return "held by another program";
 	case PORT_REGISTERED: return "registered for a UDP service";
 	case PORT_CLASHING: return "on the list of known clashes";
@@ -80,6 +85,6 @@ const char *port_why_text(enum port_why why)
 const char *port_why_key(enum port_why why)
 {
 	static const char *const keys[PORT_WHYS] = {
-		"usable", "outside", "excluded", "reserved", "held", "registered", "clashing"};
+		"usable", "outside", "excluded", "reserved", "privileged", "held", "registered", "clashing"};
 	return why < PORT_WHYS ? keys[why] : "?";
 }

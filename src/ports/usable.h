@@ -18,6 +18,7 @@ enum port_why {
 	PORT_OUTSIDE,    /* of the range */
 	PORT_EXCLUDED,   /* by the configuration or while running */
 	PORT_RESERVED,   /* net.ipv4.ip_local_reserved_ports */
+	PORT_PRIVILEGED, /* below ip_unprivileged_port_start, and this process may not bind it */
 	PORT_HELD,       /* another program on this machine has it now */
 	PORT_REGISTERED, /* IANA's, for a UDP service */
 	PORT_CLASHING,   /* ports/clash: a program is known to want exactly this one */

@@ -56,8 +56,8 @@ static int receive(struct attempt *at)
 	ssize_t got = loan_receive(at->borrowed.loan, buffer, sizeof(buffer), &kind);
 	if (got < 0)
 		return errno == EAGAIN || errno == EINTR ? E_NOENT : error_of_errno(errno);
-	if (kind == DATAGRAM_FOREIGN && at->borrowed.loan->kind != LOAN_MOORED)
-		return E_NOENT; /* it came before the socket was connected: not on this exchange */
+	if (kind == DATAGRAM_FOREIGN)
+		return E_NOENT; /* it came before the socket was connected, from somebody else: no guess at this question */
 	if (kind != DATAGRAM_WHOLE || (size_t)got > sizeof(buffer)) {
 		counters_add(COUNT_UPSTREAM_FRAGMENTED, kind == DATAGRAM_FRAGMENTED);
 		return E_MISMATCH;
@@ -67,6 +67,8 @@ static int receive(struct attempt *at)
 	int ret = match_accept(&at->match, TRANSPORT_UDP, at->wire, at->len, at->reply);
 	if (ret == 0)
 		at->rtt_us = (uint32_t)(clock_mono_us() - at->sent_us);
+	if (ret == E_MISMATCH && lending_is_late(at->rq->resolver, at->borrowed.loan, buffer, (size_t)got))
+		return E_NOENT;
 	return ret;
 }
 

@@ -33,6 +33,14 @@ struct waiting {
 	struct fiber *fiber;
 };
 
+/* The same where the port could not wait for it. */
+struct given_up {
+	struct addr server;
+	uint16_t port; /* 0: none */
+	uint64_t sent_us;
+	struct match_copy match;
+};
+
 /* Lies in a loan's user bytes for as long as its descriptor lives. */
 struct mooring {
 	struct watch watch;
@@ -106,12 +114,38 @@ static void end_linger(struct late *late, enum loan_outcome outcome)
 	free(late);
 }
 
+/* A port that is not kept for the late reply may be lent to the same server again, and meet it there. */
+static void remember(struct resolver *resolver, const struct loan *loan, const struct match *match, uint64_t sent_us)
+{
+	struct lending *lending = &resolver->lending;
+	struct given_up *entry = &lending->given_up[lending->given_up_next++ % LIMIT_GIVEN_UP];
+	*entry = (struct given_up){.server = loan->server, .port = loan->port, .sent_us = sent_us};
+	match_keep(&entry->match, match);
+}
+
+bool lending_is_late(struct resolver *resolver, const struct loan *loan, const uint8_t *wire, size_t len)
+{
+	uint64_t now_us = clock_mono_us();
+	for (unsigned i = 0; i < LIMIT_GIVEN_UP; i++) {
+		struct given_up *entry = &resolver->lending.given_up[i];
+		if (entry->port != loan->port || now_us - entry->sent_us > LIMIT_GIVEN_UP_S * 1000000ull ||
+			!addr_equal(&entry->server, &loan->server) || !match_fits_copy(&entry->match, wire, len))
+			continue;
+		counters_add(COUNT_LOANS_LATE, 1);
+		facts_note_reply(resolver->conf.facts, &loan->server, (uint32_t)(now_us - entry->sent_us));
+		entry->port = 0;
+		return true;
+	}
+	return false;
+}
+
 void lending_linger(struct resolver *resolver, struct borrowed *borrowed, const struct match *match, uint64_t sent_us)
 {
 	struct lending *lending = &resolver->lending;
 	/* Where ports are short, nobody lingers. */
 	if (!pool_can_spare(resolver->conf.pool) || lending->lingering_count >= LIMIT_LINGERING ||
 		lending->queued > 0) {
+		remember(resolver, borrowed->loan, match, sent_us);
 		lending_return(resolver, borrowed, LOAN_TIMEOUT);
 		return;
 	}
@@ -183,6 +217,7 @@ void lending_init(struct resolver *resolver)
 	link_init(&lending->queue);
 	link_init(&lending->lingering);
 	lending->timer.on_timer = on_timer;
+	lending->given_up = xzalloc(LIMIT_GIVEN_UP, sizeof(*lending->given_up));
 	set_timer(resolver, pool_tend(resolver->conf.pool, clock_mono_us()));
 }
 
@@ -192,6 +227,7 @@ void lending_deinit(struct resolver *resolver)
 	while ((late = oldest_late(&resolver->lending)) != NULL)
 		end_linger(late, LOAN_TIMEOUT);
 	loop_timer_cancel(resolver->conf.loop, &resolver->lending.timer);
+	free(resolver->lending.given_up);
 }
 
 /* --- borrowing --- */
@@ -251,6 +287,8 @@ static bool is_within_shares(const struct resolver *resolver, const struct borro
 {
 	const struct lending *lending = &resolver->lending;
 	unsigned max = pool_max(resolver->conf.pool);
+	if (max > LIMIT_REQUESTS)
+		max = LIMIT_REQUESTS; /* each of which has one loan at a time */
 	return lending->of_server[borrowed->server_at] <= max / LIMIT_SERVER_SHARE &&
 	       lending->of_zone[borrowed->zone_at] <= max / LIMIT_ZONE_SHARE;
 }
@@ -265,6 +303,18 @@ static int lend_now(struct request *rq, const struct exchange *ex, enum transpor
 		return ret;
 	end_linger(late, LOAN_TIMEOUT);
 	return pool_lend(resolver->conf.pool, ex->server, transport, &tag, out);
+}
+
+static bool may_try(const struct request *rq, const struct waiting *waiting)
+{
+	return first_waiting(&rq->resolver->lending) == waiting || pool_shares_port(rq->resolver->conf.pool);
+}
+
+/* Whoever may not try sleeps until its turn: thousands that look every few milliseconds would leave no time for answers
+ * from the cache. */
+static uint64_t next_try_us(struct request *rq, const struct waiting *waiting)
+{
+	return may_try(rq, waiting) ? request_now_us(rq) + RETRY_US : UINT64_MAX;
 }
 
 /* Waits in the queue. Who is first tries when a loan has been returned, and now and then: a port that all share may
@@ -282,14 +332,12 @@ static int queue_await(struct request *rq, const struct exchange *ex, enum trans
 	lending->queued++;
 	int ret = E_BUSY;
 	while (ret == E_BUSY) {
-		uint64_t now_us = request_now_us(rq);
-		ret = fiber_wait_await(now_us + RETRY_US < until_us ? now_us + RETRY_US : until_us);
+		uint64_t wake_us = next_try_us(rq, &waiting);
+		ret = fiber_wait_await(wake_us < until_us ? wake_us : until_us);
 		if (ret == E_TIMEOUT)
 			ret = request_now_us(rq) < until_us ? 0 : E_NOPORT;
 		if (ret == 0)
-			ret = first_waiting(lending) == &waiting || pool_shares_port(rq->resolver->conf.pool)
-				      ? lend_now(rq, ex, transport, out)
-				      : E_BUSY;
+			ret = may_try(rq, &waiting) ? lend_now(rq, ex, transport, out) : E_BUSY;
 	}
 	link_remove(&waiting.link);
 	lending->queued--;

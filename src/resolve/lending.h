@@ -16,6 +16,7 @@
 #include "ports/pool.h"
 
 struct exchange;
+struct given_up;
 struct match;
 struct request;
 struct resolver;
@@ -28,6 +29,8 @@ struct lending {
 	unsigned queued;
 	struct link lingering; /* loans whose question timed out, the oldest first */
 	unsigned lingering_count;
+	struct given_up *given_up; /* [LIMIT_GIVEN_UP], the last ones that could not linger */
+	unsigned given_up_next;
 	struct timer timer;                          /* the next linger's end, or the pool's housekeeping */
 	uint16_t of_server[SHARES], of_zone[SHARES]; /* loans by hash; two that meet share one share */
 };
@@ -46,3 +49,6 @@ int lending_borrow_await(struct request *rq, const struct exchange *ex, enum tra
 void lending_return(struct resolver *resolver, struct borrowed *borrowed, enum loan_outcome outcome);
 /* The question timed out: the port waits in the dark, and a late reply teaches how slow the server is. */
 void lending_linger(struct resolver *resolver, struct borrowed *borrowed, const struct match *match, uint64_t sent_us);
+/* Whether a datagram that does not match is the late reply to a question that was given up on the same port to the same
+ * server: nobody else's, and no reason to be alarmed. Teaches the time it took. */
+bool lending_is_late(struct resolver *resolver, const struct loan *loan, const uint8_t *wire, size_t len);

@@ -127,6 +127,9 @@ static void explain(struct request *rq, struct answer *answer, int ret)
 		snprintf(text, sizeof(text), "no server answered within %.1f s", LIMIT_DEADLINE_MS / 1e3);
 		break;
 	case E_NOSERVER: explain_no_server(rq, answer, text, sizeof(text)); break;
+	case E_CROWDED:
+		snprintf(text, sizeof(text), "too many questions wait for the servers of this zone already");
+		break;
 	case E_NOPORT:
 		answer->ede = EDE_NETWORK_ERROR;
 		snprintf(text, sizeof(text), "no source port could be borrowed");
@@ -159,10 +162,10 @@ static void count(const struct answer *answer)
 	}
 }
 
-/* What failed for want of our own ports, or because the daemon ends, says nothing of the name. */
+/* What failed for want of our own ports, in a crowd, or because the daemon ends, says nothing of the name. */
 static bool is_worth_keeping(int ret)
 {
-	return ret != 0 && ret != E_NOPORT && ret != E_CANCELED;
+	return ret != 0 && ret != E_NOPORT && ret != E_CROWDED && ret != E_CANCELED;
 }
 
 static void write_answer(struct job *job, struct answer *answer, struct answer_wire *wire, int ret)

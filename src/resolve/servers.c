@@ -106,7 +106,7 @@ static int find_addresses_await(struct request *rq, const struct frame *frame, s
 		cut->lookups++;
 		unsigned before = cut->addresses;
 		int ret = lookup_addresses_await(rq, frame, cut, server->name);
-		if (ret != 0 && ret != E_NOSERVER)
+		if (ret != 0 && ret != E_NOSERVER && ret != E_CROWDED)
 			return ret;
 		if (cut->addresses > before)
 			return 0;
@@ -155,7 +155,7 @@ static void tell_kind(struct request *rq, enum reply_kind kind)
 		rq->story->last->reply = reply_kind_text(kind);
 }
 
-/* One try at one address. 0: *out is a useful reply; E_NOENT: try another; E_UNREACH: the same, and nothing was sent;
+/* One try at one address. 0: *out is a useful reply; E_NOENT: try another; E_UNREACH, E_CROWDED: the same, and nothing was sent;
  * else what ends the request. */
 static int ask_address_await(struct request *rq, const struct cut *cut, struct cut_address *address,
 	const struct question *q, struct reply *out)
@@ -175,7 +175,7 @@ static int ask_address_await(struct request *rq, const struct cut *cut, struct c
 		return ret;
 	if (ret != 0) {
 		note_failure(rq, address, ret);
-		return ret == E_UNREACH ? ret : E_NOENT;
+		return ret == E_UNREACH || ret == E_CROWDED ? ret : E_NOENT;
 	}
 	if (rtt_us > 0)
 		facts_note_reply(rq->resolver->conf.facts, &address->addr, rtt_us);
@@ -201,6 +201,7 @@ static int ask_address_await(struct request *rq, const struct cut *cut, struct c
 int servers_ask_await(
 	struct request *rq, const struct frame *frame, struct cut *cut, const struct question *q, struct reply *out)
 {
+	int nobody = E_NOSERVER; /* said when nobody is left to ask */
 	cut->lookups = 0;
 	for (unsigned i = 0; i < cut->addresses; i++)
 		cut->address[i].tries = 0; /* tries count for one question; what was dropped stays so */
@@ -213,14 +214,16 @@ int servers_ask_await(
 		if (address == NULL) {
 			ret = find_addresses_await(rq, frame, cut);
 			if (ret != 0)
-				return ret;
+				return ret == E_NOSERVER ? nobody : ret;
 			weigh_new(rq, cut);
 			continue;
 		}
 		ret = ask_address_await(rq, cut, address, q, out);
-		if (ret != E_NOENT && ret != E_UNREACH)
+		if (ret != E_NOENT && ret != E_UNREACH && ret != E_CROWDED)
 			return ret;
+		if (ret == E_CROWDED)
+			nobody = E_CROWDED;
 		tries += ret == E_NOENT;
 	}
-	return E_NOSERVER;
+	return nobody;
 }

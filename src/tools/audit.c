@@ -79,15 +79,15 @@ static void print_draws(const json_t *draws)
 		"NOT CHANCE: some ports come more often than others", "NOT CHANCE: more even than chance is",
 		"NOT CHANCE: each draw follows from the one before"};
 	enum verdict verdict = judge_draws(draws);
-	char text[TEXT], count[PRINT_NUMBER], ports[PRINT_NUMBER];
+	char text[TEXT], count[PRINT_NUMBER], ports[PRINT_COUNT];
 	if (verdict == DRAWS_NONE) {
 		print_item("draws", COLUMN, "there is nothing to draw from, so nothing was tested");
 		return;
 	}
 	snprintf(text, sizeof(text),
-		"%s made just now among %s ports: chi-square has p = %.4f (chance: 0.0001 to 0.9999), each "
+		"%s made just now among %s: chi-square has p = %.4f (chance: 0.0001 to 0.9999), each "
 		"correlates with the next by %.4f (chance: within %.4f)",
-		grouped(count_of(draws, "count"), count), grouped(count_of(draws, "ports"), ports),
+		grouped(count_of(draws, "count"), count), counted(count_of(draws, "ports"), "port", ports),
 		json_number_value(json_object_get(draws, "p")), json_number_value(json_object_get(draws, "serial")),
 		serial_limit(draws));
 	print_item("draws", COLUMN, text);
@@ -99,7 +99,7 @@ static void print_draws(const json_t *draws)
 
 static void print_parts(const struct worth *w)
 {
-	char text[TEXT], among[PRINT_NUMBER], asked[PRINT_NUMBER];
+	char text[TEXT], among[PRINT_NUMBER], asked[PRINT_COUNT];
 	snprintf(text, sizeof(text), "%.1f bits: one of %s for each question", w->port, grouped(w->among, among));
 	print_item("port", COLUMN, text);
 	print_item("ID", COLUMN, "16.0 bits: one of 65,536");
@@ -108,9 +108,9 @@ static void print_parts(const struct worth *w)
 		return;
 	}
 	snprintf(text, sizeof(text),
-		"%.1f bits: the letters of a question's name, on average of %s questions; a forger takes names with "
+		"%.1f bits: the letters of a question's name, on average of %s; a forger takes names with "
 		"few",
-		w->letters, grouped(w->asked, asked));
+		w->letters, counted(w->asked, "question", asked));
 	print_item("case (0x20)", COLUMN, text);
 	snprintf(text, sizeof(text), "64.0 bits more for %.1f %% of the questions: those to servers that send cookies",
 		w->cookies * 100);
@@ -145,10 +145,10 @@ static void print_costs(const struct worth *w)
 		printf("%*s", rate_width[i], rate_words[i]);
 	printf("%s\n", style(STYLE_PLAIN));
 	print_row("port, ID", bits);
-	if (w->asked > 0) {
+	if (w->asked > 0)
 		print_row("and case", bits + w->letters);
+	if (w->cookies > 0)
 		print_row("and cookie", bits + w->letters + COOKIE_BITS);
-	}
 	printf("\n%s  ", style(STYLE_DIM));
 	print_wrapped(
 		"RFC 5452, section 7: in time T the chance is 1 - (1 - R W / (P I))^(T / W), with R packets a second, "
@@ -189,12 +189,12 @@ static void print_lost(const json_t *lost, const json_t *away)
 	} causes[] = {{"ports.taken", "taken by other programs (EADDRINUSE)"},
 		{"ports.denied", "not permitted (EACCES)"}, {"ports.nofiles", "without a descriptor (EMFILE)"},
 		{"ports.nobufs", "without memory (ENOBUFS)"}};
-	char text[TEXT] = "", number[PRINT_NUMBER];
+	char text[TEXT] = "", number[PRINT_COUNT];
 	size_t len = 0;
 	for (size_t i = 0; i < sizeof(causes) / sizeof(causes[0]); i++)
 		if (count_of(lost, causes[i].key) > 0)
-			len += (size_t)snprintf(text + len, sizeof(text) - len, "%s%s draws %s", len > 0 ? ", " : "",
-				grouped(count_of(lost, causes[i].key), number), causes[i].text);
+			len += (size_t)snprintf(text + len, sizeof(text) - len, "%s%s %s", len > 0 ? ", " : "",
+				counted(count_of(lost, causes[i].key), "draw", number), causes[i].text);
 	print_item("lost", COLUMN, len > 0 ? text : "no draw");
 	*text = '\0';
 	len = 0;
@@ -226,12 +226,15 @@ static json_t *worth_json(const struct worth *w, const json_t *draws)
 {
 	struct forge id = capped(w, ID_BITS), with_case = capped(w, ID_BITS + w->letters);
 	double bits = w->port + ID_BITS;
-	return json_pack("{s:f, s:i, s:f, s:f, s:f, s:f, s:[o, o, o], s:{s:o, s:o}, s:s}", "port_bits", w->port,
-		"id_bits", ID_BITS, "case_bits", w->letters, "cookie_share", w->cookies, "chance", HALF, "window_s",
-		FORGE_WINDOW_S, "costs", cost_json("port, ID", bits), cost_json("port, ID, case", bits + w->letters),
-		cost_json("port, ID, case, cookie", bits + w->letters + COOKIE_BITS), "capped_time_s", "id",
-		json_real(forge_time_s(&id, HALF)), "id_case", json_real(forge_time_s(&with_case, HALF)), "draws",
-		verdict_keys[judge_draws(draws)]);
+	json_t *costs = json_pack("[o]", cost_json("port, ID", bits));
+	if (w->asked > 0)
+		json_array_append_new(costs, cost_json("port, ID, case", bits + w->letters));
+	if (w->cookies > 0)
+		json_array_append_new(costs, cost_json("port, ID, case, cookie", bits + w->letters + COOKIE_BITS));
+	return json_pack("{s:f, s:i, s:f, s:f, s:f, s:f, s:o, s:{s:o, s:o}, s:s}", "port_bits", w->port, "id_bits",
+		ID_BITS, "case_bits", w->letters, "cookie_share", w->cookies, "chance", HALF, "window_s",
+		FORGE_WINDOW_S, "costs", costs, "capped_time_s", "id", json_real(forge_time_s(&id, HALF)), "id_case",
+		json_real(forge_time_s(&with_case, HALF)), "draws", verdict_keys[judge_draws(draws)]);
 }
 
 /* --- the verb --- */
@@ -243,6 +246,9 @@ static int run_audit(const struct tool *tool, int argc, char **argv)
 	char why[CLIENT_ERROR];
 	if (argc > 0)
 		return tool_usage(&verb_audit, "\"%s\" is one word too many", argv[0]);
+	if (tool->count != 0 && tool->reflector == NULL)
+		return tool_usage(
+			&verb_audit, "--count goes with --reflector: it says how many questions to ask there");
 	if (tool->reflector != NULL)
 		return reflector_run(tool);
 	if (client_ask_once(tool, json_pack("{s:s}", "cmd", "audit"), &reply, why) != 0)
@@ -265,12 +271,14 @@ static int run_audit(const struct tool *tool, int argc, char **argv)
 const struct verb verb_audit = {
 	"audit",
 	"[--reflector NAME]",
-	"what the pool is worth against forged answers",
-	"Says what a forger has to guess, how many packets and how long an even chance takes (RFC 5452), what\n"
-	"the rule of mismatches leaves of that, whether the draws of ports look like chance, and what was lost.\n\n"
-	"  --reflector NAME  asks for TXT of random names below NAME, whose server has to answer each with the\n"
-	"                    address and port that it was asked from, \"192.0.2.1@60054\": says whether a NAT\n"
-	"                    on the way keeps the ports, and what it leaves of them\n"
+	"what the pool is worth against forgers",
+	"Says what has to be guessed to forge a reply, how many packets and how long an\n"
+	"even chance takes (RFC 5452), what the rule of mismatches leaves of that,\n"
+	"whether the draws of ports look like chance, and what was lost.\n\n"
+	"  --reflector NAME  asks for TXT of random names below NAME, whose server has to\n"
+	"                    answer each with the address and port that it was asked\n"
+	"                    from, \"192.0.2.1@60054\": says whether a NAT on the way keeps\n"
+	"                    the ports, and what it leaves of them\n"
 	"  --count N         so many questions (256)\n\n"
 	"  berth audit\n"
 	"  berth audit --reflector port.example.net --count 1000\n",

@@ -69,6 +69,17 @@ static int run_and_read(const char *daemon, char *const args[], char text[static
 	return -1;
 }
 
+/* The last line that berthd printed, if it is an object; what it complained of stands before. */
+static json_t *read_findings(char *text)
+{
+	const char *last = strrchr(text, '\n');
+	json_t *findings = json_loads(last != NULL ? last + 1 : text, JSON_REJECT_DUPLICATES, NULL);
+	if (json_is_object(findings))
+		return findings;
+	json_decref(findings);
+	return NULL;
+}
+
 static int check_as_json(const struct tool *tool, const char *daemon, char *const args[], const char *file)
 {
 	char *text = calloc(1, LIMIT_OUTPUT + 1);
@@ -79,8 +90,17 @@ static int check_as_json(const struct tool *tool, const char *daemon, char *cons
 		return fail_to_run(tool, daemon, errno);
 	while (*text != '\0' && text[strlen(text) - 1] == '\n')
 		text[strlen(text) - 1] = '\0';
+	json_t *findings = code == 0 ? read_findings(text) : NULL;
+	if (code == 0 && findings == NULL)
+		return tool_fail(tool,
+			"%s said that the file is right, but not what it found; is it as new as this program?",
+			safe(daemon));
 	json_t *error = code != 0 ? json_string(safe(text)) : json_null();
-	print_json(json_pack("{s:s, s:b, s:o}", "file", safe(file), "ok", code == 0, "error", error));
+	json_t *document = json_pack("{s:s, s:b, s:o}", "file", safe(file), "ok", code == 0, "error", error);
+	if (findings != NULL)
+		json_object_update_missing(document, findings);
+	json_decref(findings);
+	print_json(document);
 	free(text);
 	return code;
 }
@@ -90,8 +110,8 @@ static int run_check(const struct tool *tool, int argc, char **argv)
 	if (argc != 1)
 		return tool_usage(&verb_check, argc == 0 ? "no file to check" : "one file at a time");
 	const char *daemon = find_daemon();
-	char name[] = "berthd", check[] = "--check", file[] = "-c";
-	char *args[] = {name, check, file, argv[0], NULL};
+	char name[] = "berthd", check[] = "--check", file[] = "-c", json[] = "--json";
+	char *args[] = {name, check, file, argv[0], tool->json ? json : NULL, NULL};
 	if (tool->json)
 		return check_as_json(tool, daemon, args, argv[0]);
 	execvp(daemon, args); /* its words and its exit status become ours */
@@ -102,8 +122,9 @@ const struct verb verb_check = {
 	"check",
 	"FILE",
 	"say whether a configuration file is right",
-	"Has berthd read the configuration FILE and says what is wrong with it: file, line, key, what is wrong\n"
-	"and what would be right. Nothing is changed. It runs the berthd next to this program, else the one in\n"
-	"PATH, and exits as that does: 0 when the file is right.\n",
+	"Has berthd read the configuration FILE and says what is wrong with it: file,\n"
+	"line, key, what is wrong and what would be right. Nothing is changed. It runs\n"
+	"the berthd next to this program, else the one in PATH, and exits as that does:\n"
+	"0 when the file is right.\n",
 	run_check,
 };

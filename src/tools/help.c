@@ -5,11 +5,12 @@
 #include "tools/print.h"
 #include "tools/tool.h"
 
-static const char options_help[] =
-	"  --socket PATH      berthd's control socket (else $BERTH_SOCKET, else the usual place)\n"
-	"  --json             one JSON document instead of text\n"
-	"  --timeout SECONDS  how long to wait for berthd (10)\n"
-	"  --help, --version\n";
+enum { SUMMARY = 38 };
+
+static const char options_help[] = "  --socket PATH      berthd's control socket (else $BERTH_SOCKET, or the usual)\n"
+				   "  --json             one JSON document instead of text\n"
+				   "  --timeout SECONDS  how long to wait for berthd (10)\n"
+				   "  --help, --version\n";
 
 static int print_verb(const struct verb *verb)
 {
@@ -27,23 +28,28 @@ static json_t *verb_as_json(const struct verb *verb)
 static int print_all(const struct tool *tool)
 {
 	json_t *list = json_array();
-	if (!tool->json)
-		printf("%sberth%s says what a port is and did, and talks to berthd, the resolver that borrows its "
-		       "ports.\n\n",
-			style(STYLE_BOLD), style(STYLE_PLAIN));
+	if (!tool->json) {
+		printf("%sberth%s ", style(STYLE_BOLD), style(STYLE_PLAIN));
+		print_rest(
+			"says what a port is and did, and talks to berthd, the resolver that borrows its ports.", 6, 0);
+		putchar('\n');
+	}
 	for (const struct verb *const *v = verbs; *v != NULL; v++) {
 		char form[64];
 		snprintf(form, sizeof(form), "%s %s", (*v)->name, (*v)->args);
 		json_array_append_new(list, verb_as_json(*v));
-		if (!tool->json)
-			printf("  berth %s%-29s%s %s\n", style(STYLE_BOLD), form, style(STYLE_PLAIN), (*v)->summary);
+		if (!tool->json) {
+			printf("  berth %s%-29s%s ", style(STYLE_BOLD), form, style(STYLE_PLAIN));
+			print_wrapped((*v)->summary, SUMMARY);
+		}
 	}
 	if (tool->json)
 		return print_json(json_pack("{s:o}", "verbs", list));
 	json_decref(list);
-	printf("\n%s\nIt exits with 0 when all went well, 1 when something failed, 2 when the command was not "
-	       "understood.\n",
-		options_help);
+	printf("\n%s\n", options_help);
+	print_wrapped(
+		"It exits with 0 when all went well, 1 when something failed, 2 when the command was not understood.",
+		0);
 	return EXIT_GOOD;
 }
 

@@ -5,6 +5,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "ports/model.h"
+
+enum { USES = 11 }; /* the column after the labels of `berth port` */
+
 /* --- services --- */
 
 struct line {
@@ -77,17 +81,47 @@ const char *known_range_words(struct port_range range, char out[static PRINT_NUM
 	return out;
 }
 
+static bool is_whole_range(const struct known_use *use)
+{
+	struct port_range all = port_class_range(PORT_DYNAMIC);
+	return use->ports.first <= all.first && use->ports.last >= all.last;
+}
+
+static const char *label_of(bool *is_first)
+{
+	const char *label = *is_first ? "known" : "";
+	*is_first = false;
+	return label;
+}
+
+/* Of no port in particular: their names are enough. */
+static void print_whole_range(uint16_t port, bool *is_first)
+{
+	char text[KNOWN_WORDS];
+	struct line line = {text, 0};
+	const struct known_use *use;
+	for (size_t i = 0; (use = clash_of_port(port, i)) != NULL; i++)
+		if (is_whole_range(use))
+			add(&line, "%s%s", line.len > 0 ? ", " : "any dynamic port: ", use->who);
+	if (line.len > 0)
+		print_item(label_of(is_first), USES, text);
+}
+
 void known_print_uses(uint16_t port)
 {
-	char range[PRINT_NUMBER], transports[SERVICE_WORDS];
+	char range[PRINT_NUMBER], transports[SERVICE_WORDS], text[KNOWN_WORDS];
 	const struct known_use *use;
-	int who = 0;
-	for (size_t i = 0; (use = clash_of_port(port, i)) != NULL; i++)
-		who = width_of(use->who) > who ? width_of(use->who) : who;
-	for (size_t i = 0; (use = clash_of_port(port, i)) != NULL; i++)
-		printf("  %s%-8s%s %-*s  %-11s  %-11s  %s\n", style(STYLE_DIM), i == 0 ? "known" : "",
-			style(STYLE_PLAIN), who, use->who, known_range_words(use->ports, range),
-			service_transport_words(use->transports, transports), use->why);
+	bool is_first = true;
+	for (size_t i = 0; (use = clash_of_port(port, i)) != NULL; i++) {
+		if (is_whole_range(use))
+			continue;
+		print_label(label_of(&is_first), USES);
+		printf("%-11s  %-11s  ", known_range_words(use->ports, range),
+			service_transport_words(use->transports, transports));
+		snprintf(text, sizeof(text), "%s: %s", use->who, use->why);
+		print_wrapped(text, USES + 11 + 2 + 11 + 2);
+	}
+	print_whole_range(port, &is_first);
 }
 
 /* --- JSON --- */

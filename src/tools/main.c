@@ -16,7 +16,7 @@
 #define BERTH_VERSION "unreleased"
 #endif
 
-enum { TIMEOUT_MS = 10000, SECONDS_MAX = 3600, COUNT_LEAST = 16, COUNT_MOST = 10000, COUNT_USUAL = 256 };
+enum { TIMEOUT_MS = 10000, SECONDS_MAX = 3600, COUNT_LEAST = 16, COUNT_MOST = 10000 };
 
 const struct verb *const verbs[] = {&verb_port, &verb_holders, &verb_ports, &verb_audit, &verb_service, &verb_query,
 	&verb_why, &verb_stats, &verb_status, &verb_reload, &verb_check, &verb_help, NULL};
@@ -217,7 +217,7 @@ static int run(struct wish *wish, int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-	struct wish wish = {.tool = {.socket = default_socket(), .timeout_ms = TIMEOUT_MS, .count = COUNT_USUAL}};
+	struct wish wish = {.tool = {.socket = default_socket(), .timeout_ms = TIMEOUT_MS}};
 	print_init();
 	int code = read_options(&wish, argc, argv);
 	if (code == EXIT_GOOD)

@@ -44,7 +44,7 @@ static void print_away(const json_t *away)
 
 static void print_set(const json_t *reply)
 {
-	char text[TEXT], number[PRINT_NUMBER], drawn[PRINT_NUMBER];
+	char text[TEXT], number[PRINT_COUNT], drawn[PRINT_NUMBER];
 	print_item("lending", COLUMN, lending_words(reply, text));
 	snprintf(text, sizeof(text), "%.40s%s", text_of(reply, "range"),
 		json_is_true(json_object_get(reply, "changed")) ? "; changed while running: this and what is excluded "
@@ -52,21 +52,22 @@ static void print_set(const json_t *reply)
 								: "");
 	print_item("range", COLUMN, text);
 	int64_t among = count_of(reply, "among");
-	snprintf(text, sizeof(text), "%s ports; a question's is one of %s, %.1f bits to guess",
-		grouped(count_of(reply, "usable"), number), grouped(among, drawn), log2(fmax(1, (double)among)));
+	snprintf(text, sizeof(text), "%s; a question's is one of %s, %.1f bits to guess",
+		counted(count_of(reply, "usable"), "port", number), grouped(among, drawn),
+		log2(fmax(1, (double)among)));
 	print_item("usable", COLUMN, text);
 	print_away(json_object_get(reply, "away"));
 }
 
 static void print_now(const json_t *reply)
 {
-	char text[TEXT], a[PRINT_NUMBER], b[PRINT_NUMBER], c[PRINT_NUMBER], d[PRINT_NUMBER];
-	snprintf(text, sizeof(text), "%s sockets, %s of them idle; %s ports held ahead; at most %s loans at once",
-		grouped(count_of(reply, "pool"), a), grouped(count_of(reply, "idle"), b),
-		grouped(count_of(reply, "held"), c), grouped(count_of(reply, "max"), d));
+	char text[TEXT], a[PRINT_COUNT], b[PRINT_NUMBER], c[PRINT_COUNT], d[PRINT_COUNT];
+	snprintf(text, sizeof(text), "%s, %s of them idle; %s held ahead; at most %s at once",
+		counted(count_of(reply, "pool"), "socket", a), grouped(count_of(reply, "idle"), b),
+		counted(count_of(reply, "held"), "port", c), counted(count_of(reply, "max"), "loan", d));
 	print_item("pool", COLUMN, text);
 	snprintf(text, sizeof(text),
-		"%s lent, %s more wait for a late reply, %s beyond the pool; %s questions wait for a port",
+		"%s lent, %s more wait for a late reply, %s beyond the pool; %s waiting for a port",
 		grouped(count_of(reply, "lent"), a), grouped(count_of(reply, "lingering"), b),
 		grouped(count_of(reply, "grown"), c), grouped(count_of(reply, "waiting"), d));
 	print_item("now", COLUMN, text);
@@ -76,7 +77,9 @@ static void print_others(const json_t *others)
 {
 	char text[TEXT], held[PRINT_NUMBER], most[PRINT_NUMBER];
 	int64_t count = count_of(others, "held");
-	if (count == 0)
+	if (!json_is_object(others))
+		snprintf(text, sizeof(text), "not known: the kernel's table of sockets cannot be read");
+	else if (count == 0)
 		snprintf(text, sizeof(text), "no other program holds a UDP port");
 	else
 		snprintf(text, sizeof(text), "%s UDP port%s held by other programs, most (%s) by %.40s",
@@ -221,16 +224,20 @@ static int run_ports(const struct tool *tool, int argc, char **argv)
 const struct verb verb_ports = {
 	"ports",
 	"[exclude LIST | ...]",
-	"the pool of ports: how it stands, live, and changed while running",
-	"Says how berthd lends ports: which are usable and what took others away, how many are lent now, what\n"
-	"was lost and by what cause, who else holds ports here, and what on this machine could be better.\n\n"
-	"  --watch [SECONDS]  shows it live until Ctrl-C or q; not on a terminal, a line each time\n\n"
+	"how the pool of ports stands; change it",
+	"Says how berthd lends ports: which are usable and what took others away, how\n"
+	"many are lent now, what was lost and by what cause, who else holds ports here,\n"
+	"and what on this machine could be better.\n\n"
+	"  --watch [SECONDS]  shows it live until Ctrl-C or q; a line each time where\n"
+	"                     standard output is no terminal\n\n"
 	"  berth ports exclude LIST       lend these ports no more\n"
-	"  berth ports include LIST       lend them again, or although they are registered or known to clash\n"
+	"  berth ports include LIST       lend them again, or although they are\n"
+	"                                 registered or known to clash\n"
 	"  berth ports range FIRST-LAST   lend ports of this range\n"
 	"  --dry-run                      only says what would change\n\n"
-	"A LIST has ports, ranges and names of IANA's registry. What is lent finishes its loan. A change lasts\n"
-	"until the next reload or restart of berthd; the lines that would keep it are printed.\n\n"
+	"A LIST has ports, ranges and names of IANA's registry. What is lent finishes its\n"
+	"loan. A change lasts until the next reload or restart of berthd; the lines that\n"
+	"would keep it are printed.\n\n"
 	"  berth ports exclude 60100-60199 mdns --dry-run\n"
 	"  berth ports --watch 2\n",
 	run_ports,

@@ -146,7 +146,7 @@ static void draw_text(const char *label, const char *text)
 /* How much of what may be lent at once is out: ports that wait for a late reply are. */
 static void draw_bar(const json_t *ports, int columns)
 {
-	char out[PRINT_NUMBER], max[PRINT_NUMBER];
+	char out[PRINT_NUMBER], max[PRINT_COUNT];
 	int64_t loans = count_of(ports, "lent") + count_of(ports, "lingering");
 	double share = fmin(1, (double)loans / fmax(1, (double)count_of(ports, "max")));
 	int width = columns - 2 - LABEL - 32;
@@ -158,17 +158,17 @@ static void draw_bar(const json_t *ports, int columns)
 	printf("%s", style(share < 0.5 ? STYLE_GOOD : share < 0.9 ? STYLE_NOTE : STYLE_BAD));
 	for (int i = 0; i < width; i++)
 		printf("%s%s", i == full ? style(STYLE_DIM) : "", bar_of(i < full ? 7 : 0));
-	printf("%s  %s of %s loans", style(STYLE_PLAIN), grouped(loans, out), grouped(count_of(ports, "max"), max));
+	printf("%s  %s of %s", style(STYLE_PLAIN), grouped(loans, out), counted(count_of(ports, "max"), "loan", max));
 }
 
 static void draw_standing(const json_t *ports)
 {
-	char text[TEXT], a[PRINT_NUMBER], b[PRINT_NUMBER], c[PRINT_NUMBER];
+	char text[TEXT], a[PRINT_COUNT], b[PRINT_NUMBER], c[PRINT_COUNT];
 	snprintf(text, sizeof(text), "%s usable of %.16s, lent %.10s", grouped(count_of(ports, "usable"), a),
 		text_of(ports, "range"), text_of(ports, "lend"));
 	draw_text("ports", text);
-	snprintf(text, sizeof(text), "%s sockets: %s idle, %s ports held ahead", grouped(count_of(ports, "pool"), a),
-		grouped(count_of(ports, "idle"), b), grouped(count_of(ports, "held"), c));
+	snprintf(text, sizeof(text), "%s: %s idle, %s held ahead", counted(count_of(ports, "pool"), "socket", a),
+		grouped(count_of(ports, "idle"), b), counted(count_of(ports, "held"), "port", c));
 	draw_text("pool", text);
 	snprintf(text, sizeof(text), "%s wait for a late reply, %s beyond the pool",
 		grouped(count_of(ports, "lingering"), a), grouped(count_of(ports, "grown"), b));
@@ -177,10 +177,11 @@ static void draw_standing(const json_t *ports)
 
 static void draw_totals(const json_t *counters)
 {
-	char text[TEXT], a[PRINT_NUMBER], b[PRINT_NUMBER], c[PRINT_NUMBER], d[PRINT_NUMBER];
-	snprintf(text, sizeof(text), "%s lent, %s queued, %s shed, %s crowded out",
+	char text[TEXT], a[PRINT_NUMBER], b[PRINT_NUMBER], c[PRINT_NUMBER], d[PRINT_NUMBER], e[PRINT_NUMBER];
+	snprintf(text, sizeof(text), "%s lent, %s queued, %s shed, %s failed, %s crowded out",
 		grouped(count_of(counters, "loans"), a), grouped(count_of(counters, "loans.queued"), b),
-		grouped(count_of(counters, "loans.shed"), c), grouped(count_of(counters, "loans.crowded"), d));
+		grouped(count_of(counters, "loans.shed"), c), grouped(count_of(counters, "loans.failed"), d),
+		grouped(count_of(counters, "loans.crowded"), e));
 	draw_text("in all", text);
 	snprintf(text, sizeof(text), "%s taken, %s denied, %s no descriptor, %s no memory",
 		grouped(count_of(counters, "ports.taken"), a), grouped(count_of(counters, "ports.denied"), b),
@@ -202,7 +203,7 @@ static void draw(const struct watch *watch)
 	if (screen_line())
 		printf("%sThe ports of berthd%s  %severy %g s; up %s; q or Ctrl-C ends%s", style(STYLE_BOLD),
 			style(STYLE_PLAIN), style(STYLE_DIM), watch->interval_ms / 1e3,
-			duration_s(count_of(watch->reply, "uptime_s"), up), style(STYLE_PLAIN));
+			duration_s(number_of(watch->reply, "uptime_s"), up), style(STYLE_PLAIN));
 	draw_blank();
 	for (int s = 0; s < SERIES; s++)
 		draw_series(watch, (enum series)s, columns);
@@ -240,13 +241,14 @@ static int watch_on_screen(struct watch *watch)
 
 static void print_as_line(const struct watch *watch)
 {
-	const json_t *ports = json_object_get(watch->reply, "ports");
+	const json_t *ports = json_object_get(watch->reply, "ports"),
+		     *counters = json_object_get(watch->reply, "counters");
 	char when[PRINT_TIME];
 	printf("%s", moment((double)clock_wall_us() / 1e6, when));
 	for (int s = 0; s < SERIES; s++)
 		printf("  %s %.*f", keys[s], s == LOANS || s == MISMATCHES ? 1 : 0, watch->now[s]);
-	printf("  lingering %lld  usable %lld\n", (long long)count_of(ports, "lingering"),
-		(long long)count_of(ports, "usable"));
+	printf("  failed %lld  lingering %lld  usable %lld\n", (long long)count_of(counters, "loans.failed"),
+		(long long)count_of(ports, "lingering"), (long long)count_of(ports, "usable"));
 }
 
 static void print_as_json(const struct watch *watch)
@@ -254,6 +256,8 @@ static void print_as_json(const struct watch *watch)
 	json_t *line = json_pack("{s:f}", "at", (double)clock_wall_us() / 1e6);
 	for (int s = 0; s < SERIES; s++)
 		json_object_set_new(line, keys[s], json_real(watch->now[s]));
+	json_object_set_new(
+		line, "failed", json_integer(count_of(json_object_get(watch->reply, "counters"), "loans.failed")));
 	json_object_set(line, "ports", json_object_get(watch->reply, "ports"));
 	json_dumpf(line, stdout, JSON_COMPACT | JSON_ENSURE_ASCII);
 	putchar('\n');

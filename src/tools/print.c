@@ -15,6 +15,8 @@
 #include "base/escape.h"
 #include "tools/tool.h"
 
+enum { NARROW = 16, INDENT = 4, TEXT = 600 };
+
 static bool colours, unicode;
 static struct arena words; /* of safe() and joined(); until the end */
 
@@ -96,6 +98,11 @@ int64_t count_of(const json_t *object, const char *key)
 	return json_integer_value(value);
 }
 
+double number_of(const json_t *object, const char *key)
+{
+	return json_number_value(json_object_get(object, key));
+}
+
 const char *joined(const json_t *array, const char *between)
 {
 	size_t size = 1, i;
@@ -111,12 +118,23 @@ const char *joined(const json_t *array, const char *between)
 	return out;
 }
 
-int width_of(const char *text)
+/* All bytes of UTF-8 but the later ones; of a style's code none. */
+static int width_of_part(const char *text, size_t len)
 {
 	int width = 0;
-	for (; *text != '\0'; text++)
-		width += ((unsigned char)*text >> 6) != 2; /* all bytes of UTF-8 but the later ones */
+	for (size_t i = 0; i < len; i++) {
+		if (text[i] == '\033') /* safe() lets none through that is not ours */
+			while (i + 1 < len && text[i] != 'm')
+				i++;
+		else
+			width += ((unsigned char)text[i] >> 6) != 2;
+	}
 	return width;
+}
+
+int width_of(const char *text)
+{
+	return width_of_part(text, strlen(text));
 }
 
 void print_padded(const char *text, int width)
@@ -125,26 +143,31 @@ void print_padded(const char *text, int width)
 	printf("%s%*s", text, pad > 0 ? pad : 0, "");
 }
 
-void print_wrapped(const char *text, int column)
+void print_rest(const char *text, int at, int column)
 {
-	int columns = print_columns(), at = column;
+	int columns = print_columns(), begin = at, gap = 0;
+	if (columns > 0 && column + NARROW > columns)
+		column = INDENT; /* a text of some letters a line is worse than one that stands out of line */
 	while (*text != '\0') {
-		int len = (int)strcspn(text, " "), width = 0;
-		for (int i = 0; i < len; i++)
-			width += ((unsigned char)text[i] >> 6) != 2;
-		if (columns > 0 && at > column && at + 1 + width > columns) {
+		size_t len = strcspn(text, " ");
+		int width = width_of_part(text, len);
+		if (columns > 0 && at > begin && at + gap + width > columns) {
 			printf("\n%*s", column, "");
-			at = column;
-		} else if (at > column) {
-			putchar(' ');
-			at++;
+			at = begin = column;
+			gap = 0;
 		}
-		printf("%.*s", len, text);
-		at += width;
+		printf("%*s%.*s", gap, "", (int)len, text);
+		at += gap + width;
 		text += len;
-		text += strspn(text, " ");
+		gap = (int)strspn(text, " ");
+		text += gap;
 	}
 	putchar('\n');
+}
+
+void print_wrapped(const char *text, int column)
+{
+	print_rest(text, column, column);
 }
 
 void print_label(const char *label, int column)
@@ -174,6 +197,13 @@ const char *grouped(int64_t number, char out[static PRINT_NUMBER])
 	return out;
 }
 
+const char *counted(int64_t number, const char *noun, char out[static PRINT_COUNT])
+{
+	char digits[PRINT_NUMBER];
+	snprintf(out, PRINT_COUNT, "%s %.24s%s", grouped(number, digits), noun, number == 1 ? "" : "s");
+	return out;
+}
+
 const char *duration(int64_t us, char out[static PRINT_NUMBER])
 {
 	double s = (double)us / 1e6;
@@ -193,10 +223,14 @@ const char *duration(int64_t us, char out[static PRINT_NUMBER])
 	return out;
 }
 
-const char *duration_s(int64_t s, char out[static PRINT_NUMBER])
+const char *duration_s(double s, char out[static PRINT_NUMBER])
 {
-	const int64_t most = INT64_MAX / 1000000;
-	return duration((s > most ? most : s < 0 ? -1 : s) * 1000000, out);
+	const double most = 9e12;
+	if (s >= 0 && s < 59.5) {
+		snprintf(out, PRINT_NUMBER, s < 0.95 ? "%.1f s" : "%.0f s", s);
+		return out;
+	}
+	return duration((int64_t)(fmin(s, most) * 1e6), out);
 }
 
 const char *moment(double at, char out[static PRINT_TIME])
@@ -245,7 +279,10 @@ void print_records(const json_t *records, enum style how)
 		print_padded(text_of(record, "name"), name);
 		printf("  %6lld  ", (long long)count_of(record, "ttl_s"));
 		print_padded(text_of(record, "type"), type);
-		printf("  %s%s\n", text_of(record, "data"), how != STYLE_PLAIN ? style(STYLE_PLAIN) : "");
+		printf("  ");
+		int before = width_of(text_of(record, "name")), column = (before > name ? before : name) + type + 12;
+		print_rest(text_of(record, "data"), column, column);
+		printf("%s", how != STYLE_PLAIN ? style(STYLE_PLAIN) : "");
 	}
 }
 
@@ -266,8 +303,14 @@ void print_ending(const json_t *reply)
 	if (*flags != '\0')
 		printf("  flags %s", flags);
 	printf("  in %s\n", duration(count_of(reply, "elapsed_us"), time));
-	json_array_foreach(json_object_get(reply, "ede"), i, ede) printf("because  %s (EDE %lld)\n",
-		*text_of(ede, "text") ? text_of(ede, "text") : "no text", (long long)count_of(ede, "code"));
+	json_array_foreach(json_object_get(reply, "ede"), i, ede)
+	{
+		char text[TEXT];
+		snprintf(text, sizeof(text), "%.500s (EDE %lld)",
+			*text_of(ede, "text") ? text_of(ede, "text") : "no text", (long long)count_of(ede, "code"));
+		printf("because  ");
+		print_wrapped(text, sizeof("because  ") - 1);
+	}
 }
 
 int exit_of_reply(const json_t *reply)

@@ -13,7 +13,7 @@
 
 enum style { STYLE_PLAIN, STYLE_BOLD, STYLE_DIM, STYLE_GOOD, STYLE_BAD, STYLE_NOTE, STYLE_PORT, STYLES };
 
-enum { PRINT_NUMBER = 32, PRINT_TIME = 48 };
+enum { PRINT_NUMBER = 32, PRINT_TIME = 48, PRINT_COUNT = 64 };
 
 /* Colours are on when standard output is a terminal that is not dumb and NO_COLOR is not set. */
 void print_init(void);
@@ -35,10 +35,12 @@ const char *safe(const char *text) __attribute__((returns_nonnull, nonnull));
 const char *text_of(const json_t *object, const char *key) __attribute__((returns_nonnull));
 /* The number of a key; 0 when it is not there or no number. */
 int64_t count_of(const json_t *object, const char *key);
+/* The same with its fraction. */
+double number_of(const json_t *object, const char *key);
 /* The strings of an array, joined by `between`. */
 const char *joined(const json_t *array, const char *between) __attribute__((returns_nonnull));
 
-/* Columns that the text takes on a terminal, as far as each character takes one. */
+/* Columns that the text takes on a terminal, as far as each character takes one. What style() gives takes none. */
 int width_of(const char *text);
 /* Prints the text, and spaces up to the width. */
 void print_padded(const char *text, int width);
@@ -48,12 +50,17 @@ void print_item(const char *label, int column, const char *text);
 /* The label alone, and spaces up to the column; and the text alone, from there on. */
 void print_label(const char *label, int column);
 void print_wrapped(const char *text, int column);
+/* The same for a line that has got as far as column `at`; what does not fit goes on below from `column` on. */
+void print_rest(const char *text, int at, int column);
 
 /* "1,234,567" */
 const char *grouped(int64_t number, char out[static PRINT_NUMBER]);
+/* "1 port", "2,500 ports" */
+const char *counted(int64_t number, const char *noun, char out[static PRINT_COUNT]);
 /* "0.3 ms", "14.2 ms", "3.10 s", "2 h 5 min" */
 const char *duration(int64_t us, char out[static PRINT_NUMBER]);
-const char *duration_s(int64_t s, char out[static PRINT_NUMBER]);
+/* "0.7 s", "3 s", "2 h 5 min" */
+const char *duration_s(double s, char out[static PRINT_NUMBER]);
 /* "2026-11-22 14:03:04.123", in local time */
 const char *moment(double at, char out[static PRINT_TIME]);
 

@@ -38,9 +38,10 @@ const struct verb verb_query = {
 	"query",
 	"NAME [TYPE]",
 	"ask berthd for the records of a name",
-	"Asks berthd for the records of NAME, of TYPE or else A, as any client of it would be answered,\n"
-	"and prints them, then how it ended. It exits with 1 for SERVFAIL, REFUSED and the like; a name\n"
-	"that does not exist is an answer. `berth why` tells how the answer came about.\n\n"
+	"Asks berthd for the records of NAME, of TYPE or else A, as any client of it\n"
+	"would be answered, and prints them, then how it ended. It exits with 1 for\n"
+	"SERVFAIL, REFUSED and the like; a name that does not exist is an answer. `berth\n"
+	"why` tells how the answer came about.\n\n"
 	"  berth query www.example.com\n"
 	"  berth query example.com MX --json\n",
 	run_query,

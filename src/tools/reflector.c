@@ -15,7 +15,7 @@
 #include "tools/question.h"
 #include "tools/reflect.h"
 
-enum { COLUMN = 15, TEXT = 600, NONCE = 16, FEW = 16, FAILURES_AT_ONCE = 8, PROGRESS = 16, FAMILIES = 2 };
+enum { COLUMN = 15, TEXT = 600, NONCE = 16, FEW = 16, FAILURES_AT_ONCE = 8, PROGRESS = 16, FAMILIES = 2, USUAL = 256 };
 
 /* What came over one family: a NAT is that of one. */
 struct seen_family {
@@ -28,7 +28,7 @@ struct seen_family {
 struct asking {
 	const struct tool *tool;
 	struct client *client;
-	unsigned asked, over_tcp, unseen, failed;
+	unsigned count, asked, over_tcp, unseen, failed;
 	char why[CLIENT_ERROR]; /* of the last failure */
 	struct seen_family family[FAMILIES];
 };
@@ -125,16 +125,16 @@ static void show_progress(const struct asking *asking)
 {
 	if (!isatty(STDERR_FILENO) || asking->tool->json)
 		return;
-	if (asking->asked == asking->tool->count)
+	if (asking->asked == asking->count)
 		fprintf(stderr, "\r\033[K");
 	else if (asking->asked % PROGRESS == 0)
-		fprintf(stderr, "\rasked %u of %u", asking->asked, asking->tool->count);
+		fprintf(stderr, "\rasked %u of %u", asking->asked, asking->count);
 }
 
 /* One after the other: a NAT that counts up is seen to do so. 0, or an error when berthd itself failed. */
 static int ask_all(struct asking *asking)
 {
-	while (asking->asked < asking->tool->count) {
+	while (asking->asked < asking->count) {
 		json_t *reply, *request = make_request(asking->tool->reflector);
 		if (request == NULL) {
 			snprintf(asking->why, sizeof(asking->why), "\"%.200s\" is no name to ask below",
@@ -291,10 +291,11 @@ int reflector_run(const struct tool *tool)
 	static struct asking asking; /* a KiB */
 	double lent_bits = 0;
 	asking.tool = tool;
+	asking.count = tool->count != 0 ? tool->count : USUAL;
 	if (client_open(&asking.client, tool->socket, tool->timeout_ms, asking.why) != 0)
 		return tool_fail(tool, "%s", asking.why);
 	for (int f = 0; f < FAMILIES; f++)
-		asking.family[f].pair = xzalloc(tool->count, sizeof(struct port_pair));
+		asking.family[f].pair = xzalloc(asking.count, sizeof(struct port_pair));
 	int ret = ask_lent_bits(&asking, &lent_bits);
 	if (ret == 0)
 		ret = ask_all(&asking);

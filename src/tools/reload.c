@@ -32,7 +32,8 @@ const struct verb verb_reload = {
 	"reload",
 	"",
 	"have berthd read its configuration again",
-	"Has berthd read its configuration again, without losing a query or the cache. A configuration with a\n"
-	"mistake changes nothing: the mistake is named, with its line, and berthd goes on as it was.\n",
+	"Has berthd read its configuration again, without losing a query or the cache. A\n"
+	"configuration with a mistake changes nothing: the mistake is named, with its\n"
+	"line, and berthd goes on as it was.\n",
 	run_reload,
 };

@@ -159,11 +159,10 @@ const struct verb verb_service = {
 	"service",
 	"NAME | N ...",
 	"say which port a service has, or which service a port",
-	"Says which ports IANA's registry gives to a service, on which transports, by which RFC; of a port number, "
-	"which\n"
-	"services it belongs to. \"-\" in the column of ports: the name has none, and DNS says where it is. A name "
-	"that\n"
-	"the registry does not have is looked up in /etc/services.\n\n"
+	"Says which ports IANA's registry gives to a service, on which transports, by\n"
+	"which RFC; of a port number, which services it belongs to. \"-\" in the column of\n"
+	"ports: the name has none, and DNS says where it is. A name that the registry\n"
+	"does not have is looked up in /etc/services.\n\n"
 	"  berth service domain https\n"
 	"  berth service 853 --json\n",
 	run_service,

@@ -5,18 +5,19 @@
 #include "tools/client.h"
 #include "tools/print.h"
 
-enum { LIMIT_COUNTERS = 4096 };
+enum { LIMIT_COUNTERS = 4096, KEY = 22, NUMBER = 14 };
 
 static void print_count(const char *key, int64_t value, const char *help)
 {
 	char number[PRINT_NUMBER];
 	printf("  ");
-	print_padded(key, 22);
-	printf(" %s%14s%s", value == 0 ? style(STYLE_DIM) : style(STYLE_PLAIN), grouped(value, number),
-		style(STYLE_PLAIN));
-	if (*help != '\0')
-		printf("  %s%s%s", style(STYLE_DIM), help, style(STYLE_PLAIN));
-	putchar('\n');
+	print_padded(key, KEY);
+	printf(" %s%*s%s%s", value == 0 ? style(STYLE_DIM) : style(STYLE_PLAIN), NUMBER, grouped(value, number),
+		style(STYLE_PLAIN), *help != '\0' ? "  " : "");
+	int over = width_of(key) > KEY ? width_of(key) - KEY : 0, column = 2 + KEY + 1 + NUMBER + 2;
+	printf("%s", style(STYLE_DIM));
+	print_rest(help, column + over, column);
+	printf("%s", style(STYLE_PLAIN));
 }
 
 static size_t group_len(const char *key)
@@ -73,7 +74,7 @@ static int run_stats(const struct tool *tool, int argc, char **argv)
 	print_counters(json_object_get(reply, "counters"), json_object_get(reply, "help"));
 	print_standing("pool", json_object_get(reply, "ports"));
 	print_standing("cache", json_object_get(reply, "cache"));
-	printf("\n%scounted for %s%s\n", style(STYLE_DIM), duration_s(count_of(reply, "uptime_s"), time),
+	printf("\n%scounted for %s%s\n", style(STYLE_DIM), duration_s(number_of(reply, "uptime_s"), time),
 		style(STYLE_PLAIN));
 	json_decref(reply);
 	return EXIT_GOOD;
@@ -83,6 +84,7 @@ const struct verb verb_stats = {
 	"stats",
 	"",
 	"what berthd has counted",
-	"Prints all counters of berthd since its start, and how its pool of ports and its cache stand now.\n",
+	"Prints all counters of berthd since its start, and how its pool of ports and\n"
+	"its cache stand now.\n",
 	run_stats,
 };

@@ -4,19 +4,21 @@
 #include "tools/client.h"
 #include "tools/print.h"
 
+enum { COLUMN = 14 };
+
 static void print_line(const char *what, const char *text)
 {
-	printf("  %s%-11s%s %s\n", style(STYLE_DIM), what, style(STYLE_PLAIN), text);
+	print_item(what, COLUMN, text);
 }
 
 static void print_ports(const json_t *ports)
 {
-	char usable[PRINT_NUMBER], pool[PRINT_NUMBER], lent[PRINT_NUMBER], moorable[PRINT_NUMBER], text[256];
+	char usable[PRINT_NUMBER], pool[PRINT_COUNT], lent[PRINT_NUMBER], moorable[PRINT_NUMBER], text[256];
 	snprintf(text, sizeof(text), "%s usable of %.40s; %s of them can be moored by the kernel",
 		grouped(count_of(ports, "usable"), usable), text_of(ports, "range"),
 		grouped(count_of(ports, "moorable"), moorable));
 	print_line("ports", text);
-	snprintf(text, sizeof(text), "%s sockets, %s%s lent now%s%s", grouped(count_of(ports, "pool"), pool),
+	snprintf(text, sizeof(text), "%s, %s%s lent now%s%s", counted(count_of(ports, "pool"), "socket", pool),
 		style(STYLE_PORT), grouped(count_of(ports, "lent"), lent), style(STYLE_PLAIN),
 		count_of(ports, "grown") > 0 ? ", more than the pool has" : "");
 	print_line("pool", text);
@@ -26,7 +28,7 @@ static void print_status(const json_t *reply, const char *socket)
 {
 	char text[PRINT_NUMBER];
 	printf("%sberthd %s%s, process %lld, up for %s\n\n", style(STYLE_BOLD), text_of(reply, "version"),
-		style(STYLE_PLAIN), (long long)count_of(reply, "pid"), duration_s(count_of(reply, "uptime_s"), text));
+		style(STYLE_PLAIN), (long long)count_of(reply, "pid"), duration_s(number_of(reply, "uptime_s"), text));
 	print_line("listens on", joined(json_object_get(reply, "listen"), ", "));
 	snprintf(text, sizeof(text), "%lld", (long long)count_of(reply, "workers"));
 	print_line("workers", text);
@@ -54,6 +56,7 @@ const struct verb verb_status = {
 	"status",
 	"",
 	"what berthd is and does now",
-	"Says which berthd runs, since when, where it listens, and how its pool of ports stands.\n",
+	"Says which berthd runs, since when, where it listens, and how its pool of ports\n"
+	"stands.\n",
 	run_status,
 };

@@ -24,7 +24,7 @@ struct tool {
 	bool dry_run;                 /* ports */
 	const char *watch;            /* ports: NULL, or the seconds as they were written, "" where none were */
 	const char *reflector;        /* audit; NULL: none */
-	unsigned count;               /* audit: questions to the reflector */
+	unsigned count;               /* audit: questions to the reflector; 0: as many as usual */
 };
 
 struct verb {

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import birthday
+import exhaustion
 import forced_tcp
 import fragments
 import generator
 import kaminsky
+import nat
 import reaction
+import sad_dns
+import sad_dns_2
+import scan
+import squatter
 import workers
 from stage.attack import Attack
 
@@ -19,4 +25,10 @@ ATTACKS: list[Attack] = [
     reaction.ATTACK,
     fragments.ATTACK,
     workers.ATTACK,
+    *scan.ATTACKS,
+    sad_dns.ATTACK,
+    *sad_dns_2.ATTACKS,
+    nat.ATTACK,
+    squatter.ATTACK,
+    *exhaustion.ATTACKS,
 ]

@@ -20,6 +20,7 @@ HERE = Path(__file__).resolve().parent
 LIMIT_S = 300
 SENDERS = {
     "race": ["198.18.1.1", "198.18.64.1", "198.18.72.1", "v", 1, 50000, 50003, 65536, 10, 10, 10, 5, 5, 0],
+    "press": ["198.18.1.1", "e", 1, 0, 10, 1, 10],
     "authority": ["198.18.3.53", "198.18.64.1", "198.18.72.1", "v", 1, 0, 0, "/dev/null", 5],
 }
 SHORT = [attack for attack in ATTACKS if attack.is_short]

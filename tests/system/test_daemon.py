@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
 import signal
@@ -610,6 +611,28 @@ def test_berth_port(shared: Daemon, told: Callable[..., str]):
 def test_berth_reload_and_check(shared: Daemon, told: Callable[..., str]):
     assert "configuration" in told("reload") and berth_json(shared, "reload") == {"reloaded": True, "warnings": []}
     assert "good" in told("check", str(shared.file))
+
+
+@pytest.mark.parametrize("ports, among", [
+    ("range: 50000-50099, exclude: [50000-50003]", None), ("range: 50000-50099, lend: reserved, pool: 16", 16),
+    ("range: 50000-50099, lend: reserved, pool: 0", 1)])
+def test_check_as_json(tmp_path: Path, ports: str, among: int | None):
+    file = tmp_path / "berthd.yaml"
+    file.write_text("ports: {%s}\n" % ports)
+    done = subprocess.run([str(BUILD / "berth"), "check", str(file), "--json"], capture_output=True, text=True,
+                          timeout=START_S)
+    found = json.loads(done.stdout)
+    lines = found["lines"]
+    assert (done.returncode, found["file"], found["ok"], found["error"]) == (0, str(file), True, None)
+    assert 80 < found["usable"] <= (96 if "exclude" in ports else 100), "but for what others hold on this machine"
+    assert found["bits"] == pytest.approx(math.log2(among or found["usable"]))
+    assert {line["level"] for line in lines} <= {"good", "note", "warning"}
+    assert any(line["level"] == "warning" and "that is few" in line["text"] for line in lines)
+
+
+def test_json_without_check():
+    done = run_berthd("--json")
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", "berthd: --json goes with --check\n")
 
 
 def test_berth_without_a_daemon(tmp_path: Path):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import socket
 import struct
+from functools import cache
 from ipaddress import ip_address, ip_network
 
 from .ground import Host
@@ -51,6 +52,15 @@ def packet(source: str, target: str, protocol: int, payload: bytes, ident: int =
     return struct.pack("!IHBB", 6 << 28, len(payload), protocol, 64) + one + two + payload
 
 
+@cache
+def target_of(packed: bytes) -> str:
+    """The address in words, if it is one of the ground."""
+    target = ip_address(packed)
+    if not any(target in net for net in GROUND):
+        raise NotShutOff("%s is no address of the ground" % target)
+    return str(target)
+
+
 class RawSender:
     """Sends whole packets from a host, with whatever source they name."""
 
@@ -58,12 +68,10 @@ class RawSender:
         self._sock = {4: host.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW),
                       6: host.socket(socket.AF_INET6, socket.SOCK_RAW, socket.IPPROTO_RAW)}
 
-    def send(self, data: bytes) -> None:
+    def send(self, data: bytes | bytearray) -> None:
         version = data[0] >> 4
-        target = ip_address(data[16:20] if version == 4 else data[24:40])
-        if not any(target in net for net in GROUND):
-            raise NotShutOff("%s is no address of the ground" % target)
-        self._sock[version].sendto(data, (str(target), 0))
+        target = target_of(bytes(data[16:20] if version == 4 else data[24:40]))
+        self._sock[version].sendto(data, (target, 0))
 
     def close(self) -> None:
         for sock in self._sock.values():

@@ -38,6 +38,7 @@ class Target:
 
     column = ""
     program = ""
+    weak = ""  # which weakened build it is
 
     def __init__(self) -> None:
         self.ground: Ground | None = None
@@ -143,7 +144,7 @@ class Berthd(Target):
         return self.control("stats")["counters"]
 
 
-def _find(program: str, package: str) -> str:
+def find(program: str, package: str) -> str:
     path = shutil.which(program) or shutil.which(program, path="/usr/sbin:/sbin")
     if path is None:
         raise Missing("%s is not installed" % package)
@@ -158,7 +159,7 @@ class Unbound(Target):
         self.options = options
 
     def prepare(self, ground: Ground, hints: Path) -> list[str]:
-        path = _find("unbound", "unbound")
+        path = find("unbound", "unbound")
         lines = ["interface: " + ground.R.address, "num-threads: 2", "outgoing-range: 4096", "so-reuseport: yes",
                  'module-config: "iterator"', "root-hints: %s" % hints, 'username: ""', 'chroot: ""', 'pidfile: ""',
                  "use-syslog: no", "do-daemonize: no", 'directory: ""', *self.options]
@@ -180,7 +181,7 @@ class Kresd(Target):
             self.ground.R.sysctl("net.ipv4.ip_local_port_range", self.port_range)
 
     def prepare(self, ground: Ground, hints: Path) -> list[str]:
-        path = _find("kresd", "knot-resolver")
+        path = find("kresd", "knot-resolver")
         place = ground.place / "kresd"
         place.mkdir()
         file = ground.place / "kresd.conf"

@@ -260,6 +260,35 @@ static void test_thousands(void **state)
 	}
 }
 
+static void end_soon(void *arg)
+{
+	(void)arg;
+	ended++;
+}
+
+static void count_turn(void *arg)
+{
+	unsigned *turns = arg;
+	(*turns)++;
+	on_turn(NULL);
+}
+
+/* Thousands that are ready together do not keep descriptors and timers waiting until the last one ran. */
+static void test_turns_are_short(void **state)
+{
+	unsigned turns = 0;
+	(void)state;
+	ended = 0;
+	for (int i = 0; i < MANY; i++)
+		assert_int_equal(fiber_spawn(&loop, end_soon, NULL), 0);
+	loop.on_turn = count_turn;
+	loop.on_turn_arg = &turns;
+	loop_run(&loop);
+	atomic_store(&loop.stop, false);
+	assert_int_equal(ended, MANY);
+	assert_true(turns >= 10);
+}
+
 /* Ended with fibers waiting: their stacks go with the loop (ASan would tell of a leak). */
 static void test_abandoned(void **state)
 {
@@ -315,6 +344,7 @@ int main(void)
 		TEST(test_fd),
 		TEST(test_yield),
 		TEST(test_thousands),
+		TEST(test_turns_are_short),
 		TEST(test_abandoned),
 		TEST(test_deep),
 	};

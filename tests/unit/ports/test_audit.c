@@ -104,6 +104,19 @@ static void test_sound_draws(void **state)
 	}
 }
 
+/* Where ports are few and their numbers large, the correlation is still that of the draws: six sigma, each time. */
+static void test_few_ports(void **state)
+{
+	struct audit audit;
+	(void)state;
+	for (int look = 0; look < 40; look++) {
+		use_set((uint16_t)(65535 - 1 - look % 8), 65535);
+		list_set();
+		audit_draws(&audit, sound, NULL, &set);
+		assert_true(fabs(audit.serial) < 6 / sqrt(audit.draws));
+	}
+}
+
 static void test_sound_draws_among_holes(void **state)
 {
 	struct audit audit;
@@ -254,6 +267,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_p_of_tables),
 		cmocka_unit_test(test_sound_draws),
+		cmocka_unit_test(test_few_ports),
 		cmocka_unit_test(test_sound_draws_among_holes),
 		cmocka_unit_test(test_p_is_uniform),
 		cmocka_unit_test(test_unsound_draws),

@@ -71,7 +71,7 @@ static void test_another(void **state)
 {
 	struct netns_list list;
 	struct pids pids = {0};
-	struct diag *diag;
+	struct diag *diag = NULL;
 	uint64_t home = where_we_are();
 	int end, ret = -1;
 	size_t found = 0;

@@ -30,6 +30,7 @@ static void on_line(enum preflight_level level, const char *text, void *arg)
 
 static void fly(void)
 {
+	flight.among = !flight.reserved ? usable.count[PORT_USABLE] : flight.wanted == 0 ? 1 : flight.pool;
 	lines = 0;
 	preflight(&flight, on_line, &flight);
 	assert_true(lines >= 3);
@@ -83,7 +84,7 @@ static void use_rules(uint16_t first, uint16_t last, uint16_t excluded_first, ui
 static int begin(void **state)
 {
 	(void)state;
-	flight = (struct preflight){.usable = &usable, .pool = 2500, .max = 10000, .files = PLENTY};
+	flight = (struct preflight){.usable = &usable, .wanted = 2500, .pool = 2500, .max = 10000, .files = PLENTY};
 	use_rules(53000, 60999, 60000, 60099); /* no known clash lies there */
 	set_kernel_range("32768 60999");
 	return 0;
@@ -124,10 +125,17 @@ static void test_reserved(void **state)
 	fly();
 	assert_int_equal(find("of those that are held: 11.3 bits"), PREFLIGHT_GOOD); /* log2(2500) */
 	assert_false(is_said("fast way"));                                           /* nothing is moored */
-	flight.pool = 1000;
+	flight.wanted = flight.pool = 1000;
 	fly();
 	assert_int_equal(find("of those that are held: 10.0 bits"), PREFLIGHT_WARNING);
-	flight.pool = 0;
+	flight.wanted = flight.pool = 0;
+	fly();
+	flight.wanted = 2500;
+	flight.pool = 16; /* what can be held */
+	fly();
+	assert_int_equal(find("of those that are held: 4.0 bits"), PREFLIGHT_WARNING);
+	assert_int_equal(find("ports.pool is 2500, but 16 ports are held of each family"), PREFLIGHT_WARNING);
+	flight.wanted = flight.pool = 0;
 	fly();
 	assert_int_equal(find("one port is shared by all questions: 0.0 bits to guess, 16.0"), PREFLIGHT_WARNING);
 }
@@ -174,6 +182,25 @@ static void test_no_port_at_all(void **state)
 	assert_false(is_said("covers all of them"));
 }
 
+/* "default" is what the next interface begins with. */
+static void test_redirects(void **state)
+{
+	static const struct {
+		const char *all, *one, *forwarding;
+		bool obeyed;
+	} rows[] = {{"0", "0", "0", false}, {"0", "1", "0", true}, {"1", "0", "0", true}, {"1", "1", "1", true},
+		{"0", "1", "1", false}, {"1", "0", "1", false}};
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		if (!can_set || !sockets_sysctl("net/ipv4/conf/default/forwarding", rows[i].forwarding))
+			skip();
+		assert_true(sockets_sysctl("net/ipv4/conf/all/accept_redirects", rows[i].all));
+		assert_true(sockets_sysctl("net/ipv4/conf/default/accept_redirects", rows[i].one));
+		fly();
+		assert_int_equal(is_said("obeys ICMP redirects"), rows[i].obeyed);
+	}
+}
+
 /* --- descriptors --- */
 
 static void test_descriptors(void **state)
@@ -208,7 +235,7 @@ static void test_descriptors(void **state)
 static void test_no_line_is_cut(void **state)
 {
 	(void)state;
-	flight = (struct preflight){.usable = &usable, .pool = 60000, .max = 4000000000u, .files = 1};
+	flight = (struct preflight){.usable = &usable, .wanted = 60000, .pool = 100, .max = 4000000000u, .files = 1};
 	use_rules(1, 65535, 10000, 60000);
 	fly();
 	for (unsigned i = 0; i < lines; i++)
@@ -233,6 +260,7 @@ int main(void)
 		cmocka_unit_test_setup(test_bits, begin),
 		cmocka_unit_test_setup(test_kernel_range, begin),
 		cmocka_unit_test_setup(test_no_port_at_all, begin),
+		cmocka_unit_test_setup(test_redirects, begin),
 		cmocka_unit_test_setup(test_descriptors, begin),
 		cmocka_unit_test_setup(test_no_line_is_cut, begin),
 		cmocka_unit_test_setup(test_levels, begin),

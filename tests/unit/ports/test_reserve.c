@@ -245,22 +245,26 @@ static void send_late(const struct berth *berth, int copies)
 		(void)sendto(server4, "late", 4, 0, &to.sa, addr_socklen(&to));
 }
 
-static void assert_nothing_waits(const struct berth *berth)
+/* From the server, that is; what comes from others is passed over by who receives (test_pool). */
+static void assert_nothing_waits(const struct berth *berth, const struct addr *server)
 {
+	struct addr from = {0};
+	socklen_t len = sizeof(from);
 	char byte;
-	assert_true(recv(berth->fd, &byte, 1, MSG_DONTWAIT) < 0);
+	while (recvfrom(berth->fd, &byte, 1, MSG_DONTWAIT, &from.sa, &len) >= 0)
+		assert_false(addr_equal(&from, server));
 	assert_int_equal(errno, EAGAIN);
 }
 
-/* What the server sends before or after the return of one loan never reaches the next, at the same server or another:
- * the pool is one port, so it is the next one's. */
+/* What the server sends before or after the return of one loan never is the next one's, at the same server or another:
+ * the pool is one port. In between, a loan at yet another server. */
 static void test_late_datagrams_die(void **state)
 {
 	struct addr other_address;
 	int other = sockets_listen("127.0.0.2", &other_address);
 	(void)state;
 	begin_with(1, 0, 0);
-	for (int i = 0; i < 64; i++) {
+	for (int i = 0; i < 128; i++) {
 		struct berth *berth = take(&address4);
 		send_late(berth, i & 1 ? 3 : 0);
 		hand_give(&hand, berth, i & 2);
@@ -268,10 +272,11 @@ static void test_late_datagrams_die(void **state)
 		if (i & 8)
 			pass_dusk();
 		send_late(berth, i & 16 ? 3 : 0);
-		berth = take(i & 32 ? &other_address : &address4);
-		assert_nothing_waits(berth);
+		const struct addr *next = i & 32 ? &other_address : &address4;
+		berth = take(next);
+		assert_nothing_waits(berth, next);
 		assert_int_equal(send(berth->fd, "x", 1, 0), 1); /* nor an error of before */
-		hand_give(&hand, berth, false);
+		hand_give(&hand, berth, i & 64);
 	}
 	close(other);
 }
@@ -290,8 +295,10 @@ static void test_errors_die_too(void **state)
 		if (i & 2)
 			pass_dusk();
 		berth = take(&address4);
-		assert_int_equal(send(berth->fd, "x", 1, 0), 1);
-		assert_nothing_waits(berth);
+		/* After a clean return, which needs two replies to one question, the first send may fetch it. */
+		ssize_t sent = send(berth->fd, "x", 1, 0);
+		assert_true(sent == 1 || ((i & 1) && send(berth->fd, "x", 1, 0) == 1));
+		assert_nothing_waits(berth, &address4);
 		hand_give(&hand, berth, false);
 	}
 }
@@ -422,14 +429,14 @@ static void test_empty_ones_hide_nothing(void **state)
 	(void)state;
 	begin_with(SIZE_MAX_HERE, 0, 0);
 	use_ports(FIRST, FIRST + 149);
-	hand_give(&hand, take(&address4), true); /* now 150 are held, and 150 places are empty */
-	assert_int_equal(reserve_held(reserve), 150);
+	hand_give(&hand, take(&address4), true); /* now some are held, and the other places are empty */
+	assert_int_equal(reserve_held(reserve), reserve_quota(150, 2));
 	use_ports(FIRST + 100, FIRST + 149); /* the first hundred must go */
 	for (int i = 1; i <= 8; i++)
 		hand_tend(&hand, clock_mono_us() + i * 2000000ull);
 	for (unsigned port = FIRST; port < FIRST + 100; port++)
 		assert_false(port_space_is_lent(space, (uint16_t)port));
-	assert_int_equal(reserve_held(reserve), 50);
+	assert_int_equal(reserve_held(reserve), reserve_quota(50, 2)); /* and TCP has some, too */
 }
 
 /* What is held leaves an eighth of the ports to others of this process: TCP has to leave from somewhere. */
