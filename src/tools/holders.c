@@ -12,7 +12,7 @@
 #include "tools/print.h"
 #include "tools/tool.h"
 
-enum { WHERE = 48, PORTS_WIDTH = 44, PORTS_TEXT = 128, NAME_WIDTH = 20 };
+enum { WHERE = 48, PORTS_LEAST = 16, PORTS_USUAL = 44, PORTS_TEXT = 128, OTHERS = 76, NAME_WIDTH = 20 };
 
 /* What one process holds in one namespace; without a process: what the kernel does, or a user whom we may not see. */
 struct row {
@@ -147,14 +147,14 @@ static int compare_rows(const void *a, const void *b)
 /* --- for people --- */
 
 /* "53, 853, 60000-60099, ..." */
-static void ports_words(const struct row *row, char out[static PORTS_TEXT])
+static void ports_words(const struct row *row, size_t width, char out[static PORTS_TEXT])
 {
 	size_t len = 0;
 	for (unsigned i = 0; i < row->range_count; i++) {
 		char text[16];
 		struct port_range range = row->ranges[i];
 		snprintf(text, sizeof(text), range.first == range.last ? "%u" : "%u-%u", range.first, range.last);
-		if (len + strlen(text) + 2 > PORTS_WIDTH - 5) {
+		if (len + strlen(text) + 2 > width - 5) {
 			snprintf(out + len, PORTS_TEXT - len, ", ...");
 			return;
 		}
@@ -174,6 +174,13 @@ static const char *where_words(const struct row *row, char out[static WHERE])
 	return out;
 }
 
+/* As many as fit the line of a terminal. */
+static size_t ports_width(int where_width)
+{
+	int columns = print_columns(), left = columns > 0 ? columns - where_width - OTHERS : PORTS_USUAL;
+	return left < PORTS_LEAST ? PORTS_LEAST : left > PORTS_TEXT - 8 ? PORTS_TEXT - 8 : (size_t)left;
+}
+
 static void print_row(const struct row *row, int where_width)
 {
 	char user[PROCESS_USER], where[WHERE], ports[PORTS_TEXT] = "", pid[16] = "-";
@@ -181,7 +188,7 @@ static void print_row(const struct row *row, int where_width)
 	bool is_kernel = row->process == NULL && row->how != OWNER_DENIED;
 	if (row->process != NULL)
 		snprintf(pid, sizeof(pid), "%d", (int)row->process->pid);
-	ports_words(row, ports);
+	ports_words(row, ports_width(where_width), ports);
 	print_padded(name_of(row), NAME_WIDTH);
 	printf(" %7s  %-12.12s  ", pid, is_kernel ? "-" : process_user_text(uid, user));
 	print_padded(where_words(row, where), where_width);

@@ -44,12 +44,16 @@ static unsigned share_of(const struct holder *lead)
 	const struct process *process = lead->owner_count > 0 ? lead->owners[0] : NULL;
 	if (process != NULL && process->descriptors > 0 && process->descriptors < MANY)
 		return 0;
-	/* Of a range of ports each would ask the same of the same process. */
-	static const struct process *last;
+	/* The ports of a pool, looked at one after another, would all ask the same. */
+	static const struct netns *ns;
+	static struct diag_socket last;
 	static unsigned share;
-	if (process == NULL || process != last)
+	addr_set_port(&last.local, addr_port(&lead->socket.local));
+	if (ns != lead->ns || last.uid != lead->socket.uid || last.cgroup != lead->socket.cgroup ||
+		!addr_equal(&last.local, &lead->socket.local))
 		share = inspect_share(lead, port_class_range(PORT_DYNAMIC));
-	last = process;
+	ns = lead->ns;
+	last = lead->socket;
 	return share;
 }
 
