@@ -6,9 +6,11 @@
 #include "base/error.h"
 
 enum {
-	NEAR = 8,    /* a hole, a file: so many neighbours are looked at before the place counts as past the end */
-	RUN = 64,    /* descriptors between two that are looked at in any case */
-	AROUND = 32, /* looked at one by one on both sides of where bisecting ended */
+	NEAR = 8,     /* a hole, a file: so many neighbours are looked at before the place counts as past the end */
+	BLOCK = 1024, /* inodes that the kernel gives to a processor at a time */
+	CLOSE = 192,  /* inodes that may belong to the descriptors between two samples */
+	RUN = 64,     /* descriptors between two that are looked at in any case */
+	AROUND = 32,  /* looked at one by one on both sides of where bisecting ended */
 };
 
 /* The first socket at or after *fd and before `end`, at most NEAR places on; 0 when there is none. */
@@ -22,20 +24,18 @@ static int64_t socket_near(const struct fd_table *table, unsigned *fd, unsigned 
 	return 0;
 }
 
-static int64_t look_around(const struct fd_table *table, unsigned middle, uint64_t inode)
+static int64_t look_around(const struct fd_table *table, unsigned middle, unsigned around, uint64_t inode)
 {
-	unsigned first = middle > AROUND ? middle - AROUND : 0;
-	for (unsigned fd = first; fd < table->limit && fd <= middle + AROUND; fd++)
+	unsigned first = middle > around ? middle - around : 0;
+	for (unsigned fd = first; fd < table->limit && fd <= middle + around; fd++)
 		if (table->inode_at(table->arg, fd) == (int64_t)inode)
 			return fd;
 	return -1;
 }
 
-int64_t fd_table_bisect(const struct fd_table *table, uint64_t inode)
+static int64_t bisect(const struct fd_table *table, uint64_t inode)
 {
 	unsigned low = 0, high = table->limit;
-	if (inode == 0)
-		return -1;
 	while (low < high) {
 		unsigned middle = low + (high - low) / 2, fd = middle;
 		int64_t there = socket_near(table, &fd, high);
@@ -47,7 +47,53 @@ int64_t fd_table_bisect(const struct fd_table *table, uint64_t inode)
 		else
 			low = fd + 1;
 	}
-	return look_around(table, low, inode);
+	return look_around(table, low, AROUND, inode);
+}
+
+static bool is_close(int64_t there, uint64_t inode, int64_t distance)
+{
+	int64_t apart = there - (int64_t)inode;
+	return there > 0 && apart > -distance && apart < distance;
+}
+
+/* A program that moved between processors has blocks of inodes that rise each for itself, mostly by one. Some descriptors
+ * are looked at, and where one is of the block, the place is reckoned from it. */
+static int64_t reckon(const struct fd_table *table, uint64_t inode)
+{
+	for (unsigned fd = 0; fd < table->limit; fd += BLOCK / 2) {
+		int64_t there = table->inode_at(table->arg, fd), place = fd + (int64_t)inode - there;
+		if (!is_close(there, inode, BLOCK) || place < 0 || place >= table->limit)
+			continue;
+		int64_t found = look_around(table, (unsigned)place, NEAR, inode);
+		if (found >= 0)
+			return found;
+	}
+	return -1;
+}
+
+/* More of them, and all between two of which one is close. */
+static int64_t sample(const struct fd_table *table, uint64_t inode)
+{
+	int64_t here = table->limit > 0 ? table->inode_at(table->arg, 0) : FD_NONE, next;
+	for (unsigned first = 0, end; first < table->limit; first = end, here = next) {
+		end = first + RUN < table->limit ? first + RUN : table->limit;
+		next = end < table->limit ? table->inode_at(table->arg, end) : FD_NONE;
+		bool is_worth_it = is_close(here, inode, CLOSE) || is_close(next, inode, CLOSE);
+		for (unsigned fd = first; is_worth_it && fd < end; fd++)
+			if (table->inode_at(table->arg, fd) == (int64_t)inode)
+				return fd;
+	}
+	return -1;
+}
+
+int64_t fd_table_bisect(const struct fd_table *table, uint64_t inode)
+{
+	if (inode == 0)
+		return -1;
+	int64_t fd = bisect(table, inode);
+	if (fd < 0)
+		fd = reckon(table, inode);
+	return fd >= 0 ? fd : sample(table, inode);
 }
 
 int fd_table_pass(const struct fd_table *table, void (*on_socket)(void *arg, unsigned fd, uint64_t inode), void *arg)

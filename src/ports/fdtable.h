@@ -7,7 +7,8 @@
  *
  * A program that opens many sockets opens them one after another: their inodes rise with their descriptors, mostly (the
  * kernel gives inodes to each processor in blocks, and closed descriptors are taken again). So bisecting finds one of
- * 20,000 with some 20 looks, or misses it; a pass over the table never does. Pure but for inode_at. Thread: any. */
+ * 20,000 with some 20 looks, or a sample shows in some 100 where to look; both may miss it, and a pass over
+ * the table never does. Pure but for inode_at. Thread: any. */
 #pragma once
 
 #include <stdbool.h>

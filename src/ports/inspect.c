@@ -248,6 +248,7 @@ unsigned inspect_share(const struct holder *holder, struct port_range range)
 {
 	struct addr local = holder->socket.local;
 	static const uint8_t loopback[2][16] = {{127, 0, 0, 1}, {[15] = 1}};
+	enum { LOTS = 64 };
 	unsigned held = 0, all = range.last - range.first + 1u;
 	struct diag *diag;
 	if (!holder->ns->is_ours || diag_open(&diag) != 0)
@@ -255,7 +256,7 @@ unsigned inspect_share(const struct holder *holder, struct port_range range)
 	/* A socket on every address is found at any of them. */
 	if (addr_is_any(&local))
 		local = addr_of_bytes(loopback[addr_is_v6(&local)], addr_is_v6(&local) ? 16 : 4, 0);
-	for (unsigned i = 0; i < 100; i++) {
+	for (unsigned i = 0; i < LOTS; i++) {
 		struct diag_socket other;
 		addr_set_port(&local, (uint16_t)(range.first + random_below(all)));
 		if (diag_find_udp(diag, &local, &other) == 0 && other.state == DIAG_UNCONNECTED &&
@@ -263,5 +264,5 @@ unsigned inspect_share(const struct holder *holder, struct port_range range)
 			held++;
 	}
 	diag_close(diag);
-	return held;
+	return (held * 100 + LOTS / 2) / LOTS;
 }

@@ -417,7 +417,7 @@ for port in [60054] + random.sample(range(49152, 60000), 2499):
         found = look(60054)
         assert found["verdict"]["key"] == "foreign-pool" and pids_of(found["holders"][0]) == {process.pid}
         share = int(re.search(r"about (\d+)% of the dynamic range", found["verdict"]["text"])[1])
-        assert 4 <= share <= 35  # 15.3 of a hundred drawn
+        assert 4 <= share <= 40  # 15.3 are held; reckoned from 64 that are drawn
         assert look(60055)["verdict"]["key"] == "service", "one socket is no pool"
 
 

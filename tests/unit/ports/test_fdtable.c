@@ -73,6 +73,31 @@ static void test_bisect_looks_around(void **state)
 	}
 }
 
+/* A program that was moved between processors: blocks of inodes, each rising, in no order. */
+static void test_bisect_of_blocks(void **state)
+{
+	unsigned sum = 0, count = 0;
+	int64_t next[8];
+	(void)state;
+	srand(7);
+	for (int i = 0; i < 8; i++)
+		next[i] = BASE + 100000 * (7 * i % 8);
+	for (unsigned fd = 0, left = 0, who = 0; fd < 20000; fd++, left--) {
+		if (left == 0) {
+			left = 200 + (unsigned)rand() % 800;
+			who = (unsigned)rand() % 8;
+		}
+		places[fd] = fd < 4 ? FD_OTHER : next[who]++;
+	}
+	for (unsigned fd = 4; fd < 20000; fd += 11) {
+		struct fd_table table = table_of(20000);
+		assert_int_equal(fd_table_bisect(&table, (uint64_t)places[fd]), fd);
+		sum += looks;
+		count++;
+	}
+	assert_true(sum / count < 250); /* each, instead of 10,000 */
+}
+
 static void test_bisect_of_nothing(void **state)
 {
 	(void)state;
@@ -216,6 +241,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_bisect_finds_all_that_rise),
 		cmocka_unit_test(test_bisect_looks_around),
+		cmocka_unit_test(test_bisect_of_blocks),
 		cmocka_unit_test(test_bisect_of_nothing),
 		cmocka_unit_test(test_pass),
 		cmocka_unit_test(test_pass_ends_early),
