@@ -2,7 +2,7 @@
 
 The original reads the kernel's global limit of ICMP errors: fifty probes in the server's name, one in the attacker's own;
 if the own one is answered, one of the fifty found an open port. Newer kernels draw that limit at random (Linux 5.10) and
-ask the limit of each peer first (6.11), so it can hardly be read any more. That is the kernel's merit and not to be
+ask the limit of each peer first (6.12), so it can hardly be read any more. That is the kernel's merit and not to be
 relied on: here the limits are lifted, and the attacker is told which ICMP errors the server gets, more than any side
 channel could tell. He tries all of 49152-65535 in two ways, in turn: with probes from his own address, which meet only
 sockets that are not connected, and in the server's name, which meet the socket of the question. Then he sends all
