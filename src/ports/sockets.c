@@ -1,26 +1,18 @@
 /* Decides which of the kernel's sockets count as holders of a port, and who holds most. */
 #include "ports/sockets.h"
 
-#include <arpa/inet.h>
-#include <libmnl/libmnl.h>
-#include <linux/inet_diag.h>
-#include <linux/netlink.h>
-#include <linux/sock_diag.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "base/arena.h"
+#include "base/addr.h"
 #include "base/error.h"
+#include "ports/diag.h"
 
-enum { REPLY_ROOM = 32768, USERS = 64 };
+enum { USERS = 64 };
 
 /* Held ports by user; the first USERS users that are met. */
 struct tally {
 	struct sockets_survey *survey;
 	const struct port_space *space;
-	uint8_t protocol;
 	uid_t user[USERS];
 	unsigned held[USERS];
 	unsigned users;
@@ -41,72 +33,38 @@ static void count_user(struct tally *tally, uid_t uid)
 	}
 }
 
-static int on_socket(const struct nlmsghdr *header, void *arg)
+static void on_socket(void *arg, const struct diag_socket *socket)
 {
 	struct tally *tally = arg;
-	if (mnl_nlmsg_get_payload_len(header) < sizeof(struct inet_diag_msg))
-		return MNL_CB_OK;
-	const struct inet_diag_msg *msg = mnl_nlmsg_get_payload(header);
-	uint16_t port = ntohs(msg->id.idiag_sport);
-	if (port == 0 || (tally->space != NULL && port_space_is_lent(tally->space, port)))
-		return MNL_CB_OK;
+	uint16_t port = addr_port(&socket->local);
+	if (tally->space != NULL && port_space_is_lent(tally->space, port))
+		return;
 	struct sockets_survey *survey = tally->survey;
-	bool is_udp = tally->protocol == IPPROTO_UDP;
 	/* A port that several sockets hold counts once. */
-	if (is_udp && !port_set_has(&survey->listened, port) && !port_set_has(&survey->connected, port)) {
+	if (socket->transport == PORT_UDP && !port_set_has(&survey->listened, port) &&
+		!port_set_has(&survey->connected, port)) {
 		survey->held++;
-		count_user(tally, msg->idiag_uid);
+		count_user(tally, socket->uid);
 	}
-	port_set_add(is_udp && msg->idiag_state == TCP_ESTABLISHED ? &survey->connected : &survey->listened, port);
-	return MNL_CB_OK;
-}
-
-static int ask(struct mnl_socket *socket, uint8_t family, uint8_t protocol, unsigned seq)
-{
-	char buffer[256];
-	struct nlmsghdr *header = mnl_nlmsg_put_header(buffer);
-	header->nlmsg_type = SOCK_DIAG_BY_FAMILY;
-	header->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
-	header->nlmsg_seq = seq;
-	struct inet_diag_req_v2 *request = mnl_nlmsg_put_extra_header(header, sizeof(*request));
-	request->sdiag_family = family;
-	request->sdiag_protocol = protocol;
-	/* UDP has two states: with a peer (ESTABLISHED) and without (CLOSE). */
-	request->idiag_states = protocol == IPPROTO_TCP ? 1u << TCP_LISTEN : 1u << TCP_ESTABLISHED | 1u << TCP_CLOSE;
-	return mnl_socket_sendto(socket, header, header->nlmsg_len) > 0 ? 0 : E_SYSTEM;
-}
-
-static int dump(struct mnl_socket *socket, uint8_t family, unsigned seq, struct tally *tally)
-{
-	int ret = ask(socket, family, tally->protocol, seq);
-	if (ret != 0)
-		return ret;
-	char *reply = xalloc(REPLY_ROOM);
-	int more = MNL_CB_OK;
-	while (more == MNL_CB_OK) {
-		ssize_t len = mnl_socket_recvfrom(socket, reply, REPLY_ROOM);
-		more = len <= 0 ? MNL_CB_ERROR
-				: mnl_cb_run(reply, (size_t)len, seq, mnl_socket_get_portid(socket), on_socket, tally);
-	}
-	free(reply);
-	return more == MNL_CB_STOP ? 0 : E_SYSTEM;
+	port_set_add(socket->state == DIAG_CONNECTED ? &survey->connected : &survey->listened, port);
 }
 
 int sockets_survey(struct sockets_survey *out, const struct port_space *space)
 {
-	memset(out, 0, sizeof(*out));
-	struct mnl_socket *socket = mnl_socket_open2(NETLINK_SOCK_DIAG, SOCK_CLOEXEC);
-	if (socket == NULL)
-		return E_SYSTEM;
+	static const struct diag_ask asks[] = {
+		{PORT_UDP, AF_INET, {1, PORTS_ALL - 1}, DIAG_WAITING},
+		{PORT_UDP, AF_INET6, {1, PORTS_ALL - 1}, DIAG_WAITING},
+		{PORT_TCP, AF_INET, {1, PORTS_ALL - 1}, DIAG_WAITING},
+		{PORT_TCP, AF_INET6, {1, PORTS_ALL - 1}, DIAG_WAITING},
+	};
+	struct diag *diag;
 	struct tally tally = {.survey = out, .space = space};
-	int ret = mnl_socket_bind(socket, 0, MNL_SOCKET_AUTOPID) == 0 ? 0 : E_SYSTEM;
-	unsigned seq = 0;
-	for (int i = 0; i < 4 && ret == 0; i++) {
-		tally.protocol = i < 2 ? IPPROTO_UDP : IPPROTO_TCP;
-		ret = dump(socket, i % 2 == 0 ? AF_INET : AF_INET6, ++seq, &tally);
-	}
-	mnl_socket_close(socket);
+	memset(out, 0, sizeof(*out));
+	int ret = diag_open(&diag);
+	for (size_t i = 0; i < sizeof(asks) / sizeof(asks[0]) && ret == 0; i++)
+		ret = diag_dump(diag, &asks[i], on_socket, &tally);
+	diag_close(diag);
 	if (ret != 0)
 		memset(out, 0, sizeof(*out));
-	return ret;
+	return ret == 0 ? 0 : E_SYSTEM;
 }

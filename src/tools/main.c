@@ -18,8 +18,8 @@
 
 enum { TIMEOUT_MS = 10000, SECONDS_MAX = 3600, COUNT_LEAST = 16, COUNT_MOST = 10000 };
 
-const struct verb *const verbs[] = {&verb_port, &verb_ports, &verb_audit, &verb_service, &verb_query, &verb_why,
-	&verb_stats, &verb_status, &verb_reload, &verb_check, &verb_help, NULL};
+const struct verb *const verbs[] = {&verb_port, &verb_holders, &verb_ports, &verb_audit, &verb_service, &verb_query,
+	&verb_why, &verb_stats, &verb_status, &verb_reload, &verb_check, &verb_help, NULL};
 
 const struct verb *verb_find(const char *name)
 {
@@ -98,6 +98,11 @@ enum {
 	OPTION_VERSION,
 	/* those of one verb */
 	OPTION_FRESH,
+	OPTION_EVERYWHERE,
+	OPTION_DYNAMIC,
+	OPTION_LISTENING,
+	OPTION_UDP,
+	OPTION_PROCESS,
 	OPTION_DRY_RUN,
 	OPTION_WATCH,
 	OPTION_REFLECTOR,
@@ -112,6 +117,11 @@ static const struct option options[] = {
 	{"help", no_argument, NULL, OPTION_HELP},
 	{"version", no_argument, NULL, OPTION_VERSION},
 	{"fresh", no_argument, NULL, OPTION_FRESH},
+	{"everywhere", no_argument, NULL, OPTION_EVERYWHERE},
+	{"dynamic", no_argument, NULL, OPTION_DYNAMIC},
+	{"listening", no_argument, NULL, OPTION_LISTENING},
+	{"udp", no_argument, NULL, OPTION_UDP},
+	{"process", required_argument, NULL, OPTION_PROCESS},
 	{"dry-run", no_argument, NULL, OPTION_DRY_RUN},
 	{"watch", optional_argument, NULL, OPTION_WATCH},
 	{"reflector", required_argument, NULL, OPTION_REFLECTOR},
@@ -124,9 +134,11 @@ static const struct {
 	int option;
 	const char *name;
 	const struct verb *verb;
-} owners[] = {{OPTION_FRESH, "fresh", &verb_why}, {OPTION_DRY_RUN, "dry-run", &verb_ports},
-	{OPTION_WATCH, "watch", &verb_ports}, {OPTION_REFLECTOR, "reflector", &verb_audit},
-	{OPTION_COUNT, "count", &verb_audit}};
+} owners[] = {{OPTION_FRESH, "fresh", &verb_why}, {OPTION_EVERYWHERE, "everywhere", &verb_port},
+	{OPTION_DYNAMIC, "dynamic", &verb_holders}, {OPTION_LISTENING, "listening", &verb_holders},
+	{OPTION_UDP, "udp", &verb_holders}, {OPTION_PROCESS, "process", &verb_holders},
+	{OPTION_DRY_RUN, "dry-run", &verb_ports}, {OPTION_WATCH, "watch", &verb_ports},
+	{OPTION_REFLECTOR, "reflector", &verb_audit}, {OPTION_COUNT, "count", &verb_audit}};
 
 struct wish {
 	struct tool tool;
@@ -139,6 +151,11 @@ static int read_own_option(struct wish *wish, int c)
 	wish->given[c - OPTION_FRESH] = true;
 	switch (c) {
 	case OPTION_FRESH: wish->tool.fresh = true; break;
+	case OPTION_EVERYWHERE: wish->tool.everywhere = true; break;
+	case OPTION_DYNAMIC: wish->tool.dynamic = true; break;
+	case OPTION_LISTENING: wish->tool.listening = true; break;
+	case OPTION_UDP: wish->tool.udp = true; break;
+	case OPTION_PROCESS: wish->tool.process = optarg; break;
 	case OPTION_DRY_RUN: wish->tool.dry_run = true; break;
 	case OPTION_WATCH: wish->tool.watch = optarg != NULL ? optarg : ""; break;
 	case OPTION_REFLECTOR: wish->tool.reflector = optarg; break;

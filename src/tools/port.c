@@ -1,4 +1,4 @@
-/* berth port: what a port is, whether it is free, and what berthd does with it. */
+/* berth port: what a port is, who holds it, whether it is free, and what berthd does with it. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,9 +9,10 @@
 #include "tools/client.h"
 #include "tools/known.h"
 #include "tools/port_here.h"
+#include "tools/port_holders.h"
 #include "tools/print.h"
 
-enum { COLUMN = 11, ROW = 46, WORDS = 256 };
+enum { COLUMN = 11, HOLDER = 22, ROW = 46 + HOLDER + 2, WORDS = 256 };
 
 /* berthd, as far as it can be asked. */
 struct daemon {
@@ -25,8 +26,9 @@ struct look {
 	const struct tool *tool;
 	struct port_machine *machine;
 	struct daemon daemon;
-	json_t *list; /* with --json */
-	bool many;    /* a line for each instead of a page */
+	json_t *list;            /* with --json */
+	bool many;               /* a line for each instead of a page */
+	struct inspection *seen; /* the holders of the one port, or of all; NULL: the kernel could not be asked */
 };
 
 /* --- berthd --- */
@@ -221,6 +223,7 @@ static void print_page(const struct look *look, const struct port_here *here, co
 	static char text[CLIENT_ERROR];
 	const json_t *loans = json_object_get(reply, "loans");
 	printf("%sPort %u%s\n\n", style(STYLE_BOLD), here->port, style(STYLE_PLAIN));
+	port_holders_print(look->seen, here, reply, COLUMN);
 	print_here(here);
 	print_item("berthd", COLUMN, daemon_words(look, here, reply, text));
 	known_print_uses(here->port);
@@ -232,8 +235,8 @@ static void print_page(const struct look *look, const struct port_here *here, co
 
 static void print_head(void)
 {
-	printf("%s%5s  %-7s  %-16s  %-10s  %s%s\n", style(STYLE_DIM), "port", "class", "service", "here", "berthd",
-		style(STYLE_PLAIN));
+	printf("%s%5s  %-7s  %-16s  %-10s  %-*s  %s%s\n", style(STYLE_DIM), "port", "class", "service", "here", HOLDER,
+		"holder", "berthd", style(STYLE_PLAIN));
 }
 
 static const char *short_here(const struct port_here *here)
@@ -265,7 +268,7 @@ static const char *short_daemon(
 	return out;
 }
 
-static void print_row(const struct daemon *daemon, const struct port_here *here, const json_t *reply)
+static void print_row(const struct look *look, const struct port_here *here, const json_t *reply)
 {
 	const char *local = *here->service[PORT_UDP] ? here->service[PORT_UDP] : here->service[PORT_TCP];
 	static char service[KNOWN_WORDS];
@@ -274,7 +277,9 @@ static void print_row(const struct daemon *daemon, const struct port_here *here,
 		snprintf(service, sizeof(service), "%s", *local != '\0' ? local : "-");
 	printf("%s%5u%s  %-7s  %-16.16s  %-10s  ", style(STYLE_PORT), here->port, style(STYLE_PLAIN),
 		port_class_text(port_class(here->port)), service, short_here(here));
-	print_wrapped(short_daemon(daemon, here, reply, text), ROW);
+	print_padded(port_holders_short(look->seen, here), HOLDER);
+	printf("  ");
+	print_wrapped(short_daemon(&look->daemon, here, reply, text), ROW);
 }
 
 /* --- the verb --- */
@@ -284,12 +289,15 @@ static void look_at(struct look *look, uint16_t port)
 	struct port_here here;
 	port_here_look(&here, port, look->machine);
 	json_t *reply = ask_daemon(&look->daemon, port);
+	if (!look->many)
+		look->seen = port_holders_of(&here, look->tool->everywhere);
 	if (look->list != NULL) {
 		json_t *entry = port_here_json(&here);
+		port_holders_add_json(entry, look->seen, &here, reply);
 		json_object_set_new(entry, "berthd", reply != NULL ? json_incref(reply) : json_null());
 		json_array_append_new(look->list, entry);
 	} else if (look->many) {
-		print_row(&look->daemon, &here, reply);
+		print_row(look, &here, reply);
 	} else {
 		print_page(look, &here, reply);
 	}
@@ -320,14 +328,30 @@ static int finish(struct look *look)
 		print_wrapped(daemon->why, 0);
 	}
 	client_close(look->daemon.client);
+	inspect_free(look->seen);
 	free(look->machine);
 	return daemon->code;
+}
+
+static void look_at_all(struct look *look, const struct port_range *ranges, int count)
+{
+	struct port_range hull = ranges[0];
+	for (int i = 1; i < count; i++) {
+		hull.first = ranges[i].first < hull.first ? ranges[i].first : hull.first;
+		hull.last = ranges[i].last > hull.last ? ranges[i].last : hull.last;
+	}
+	if (look->many)
+		look->seen = port_holders_of_range(hull, look->tool->everywhere);
+	for (int i = 0; i < count; i++)
+		for (unsigned port = ranges[i].first; port <= ranges[i].last; port++)
+			look_at(look, (uint16_t)port);
 }
 
 static int run_port(const struct tool *tool, int argc, char **argv)
 {
 	struct port_range *ranges = calloc((size_t)argc + 1, sizeof(*ranges));
-	struct look look = {.tool = tool};
+	static struct look look;
+	look.tool = tool;
 	if (ranges == NULL)
 		return tool_fail(tool, "no memory left; free some");
 	int code = parse_ranges(ranges, argc, argv);
@@ -338,9 +362,7 @@ static int run_port(const struct tool *tool, int argc, char **argv)
 		open_daemon(&look.daemon, tool);
 		if (look.many && !tool->json)
 			print_head();
-		for (int i = 0; i < argc; i++)
-			for (unsigned port = ranges[i].first; port <= ranges[i].last; port++)
-				look_at(&look, (uint16_t)port);
+		look_at_all(&look, ranges, argc);
 		code = finish(&look);
 	}
 	free(ranges);
@@ -350,12 +372,17 @@ static int run_port(const struct tool *tool, int argc, char **argv)
 const struct verb verb_port = {
 	"port",
 	"N [N...] | A-B",
-	"say what a port is, whether it is free, what berthd lends it for",
-	"Says what port N is: its class (RFC 6335), the services registered for it, what\n"
-	"else is known to use it, whether it is free on this machine now, and what the\n"
-	"kernel does with it; then what berthd does: the question it is lent for now,\n"
-	"and the loans it had. With several ports, or a range, it prints a line for\n"
-	"each. berthd need not run.\n\n"
+	"say what a port is, who holds it, whether it is free",
+	"Says in a sentence what to think of port N; who holds it: process, user, unit\n"
+	"or container, since when, with which peer, in which network namespace, and how\n"
+	"that was found; what it is: its class (RFC 6335), the services registered for\n"
+	"it, what else is known to use it; whether it is free on this machine now,\n"
+	"which is tried; what the kernel does with it; and what berthd does: the\n"
+	"question it is lent for now, and the loans it had. With several ports, or a\n"
+	"range, it prints a line for each. berthd need not run. Root sees other users'\n"
+	"processes and other network namespaces.\n\n"
+	"  --everywhere  asks every process for its network namespace, also when\n"
+	"                somebody holds the port in this one\n\n"
 	"  berth port 60054\n"
 	"  berth port 53 853 5353\n"
 	"  berth port 60050-60059 --json\n",

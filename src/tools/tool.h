@@ -17,11 +17,14 @@ struct tool {
 	unsigned timeout_ms;
 	bool json;
 	/* each of one verb alone */
-	bool fresh;            /* why */
-	bool dry_run;          /* ports */
-	const char *watch;     /* ports: NULL, or the seconds as they were written, "" where none were */
-	const char *reflector; /* audit; NULL: none */
-	unsigned count;        /* audit: questions to the reflector; 0: as many as usual */
+	bool fresh;                   /* why */
+	bool everywhere;              /* port */
+	bool dynamic, listening, udp; /* holders */
+	const char *process;          /* holders: NULL: all */
+	bool dry_run;                 /* ports */
+	const char *watch;            /* ports: NULL, or the seconds as they were written, "" where none were */
+	const char *reflector;        /* audit; NULL: none */
+	unsigned count;               /* audit: questions to the reflector; 0: as many as usual */
 };
 
 struct verb {
@@ -30,8 +33,8 @@ struct verb {
 	int (*run)(const struct tool *tool, int argc, char **argv); /* argv[0] is the first argument after the verb */
 };
 
-extern const struct verb verb_port, verb_ports, verb_audit, verb_service, verb_query, verb_why, verb_stats, verb_status,
-	verb_reload, verb_check, verb_help;
+extern const struct verb verb_port, verb_holders, verb_ports, verb_audit, verb_service, verb_query, verb_why,
+	verb_stats, verb_status, verb_reload, verb_check, verb_help;
 /* Ends with NULL, in the order of `berth help`. */
 extern const struct verb *const verbs[];
 

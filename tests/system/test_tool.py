@@ -421,7 +421,8 @@ def test_port_without_berthd(berth, tmp_path):
     assert document["berthd"]["error"].startswith("berthd does not answer at ")
     [port] = document["ports"]
     assert (port["port"], port["class"], port["class_range"], port["berthd"]) == (60054, "Dynamic", "49152-65535", None)
-    assert set(port) == {"port", "class", "class_range", "services", "known_uses", "service", "here", "kernel", "berthd"}
+    assert set(port) == {"port", "class", "class_range", "services", "known_uses", "service", "here", "kernel", "berthd", "verdict",
+                         "holders", "searched"}
     assert set(port["kernel"]) == {"local_range", "in_local_range", "reserved"}
 
 

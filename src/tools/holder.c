@@ -1,0 +1,205 @@
+/* Decides how a holder of a port is told. */
+#include "tools/holder.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "ports/verdict.h"
+#include "tools/print.h"
+
+enum { SHOWN = 12, OWNERS_SHOWN = 4, TEXT = 512, SHORT_ID = 12 };
+
+/* --- words --- */
+
+const char *holder_namespace_words(const struct netns *ns)
+{
+	static char text[128];
+	char lives[40] = "";
+	if (ns->pid != 0)
+		snprintf(lives, sizeof(lives), "%spid %d lives in it", ns->id != 0 ? ", " : "", (int)ns->pid);
+	snprintf(text, sizeof(text), "%s%s%llu%s%s", ns->name, *ns->name != '\0' ? " (" : "",
+		(unsigned long long)ns->id, lives, *ns->name != '\0' ? ")" : "");
+	return text;
+}
+
+const char *holder_place_words(const struct process *process)
+{
+	static char text[CGROUP_RUNTIME + CGROUP_CONTAINER + CGROUP_UNIT];
+	const struct cgroup_place *place = &process->place;
+	bool is_id = strlen(place->container) == 64;
+	if (*place->container != '\0')
+		snprintf(text, sizeof(text), "%s %.*s", place->runtime, is_id ? SHORT_ID : CGROUP_CONTAINER,
+			place->container);
+	else
+		snprintf(text, sizeof(text), "%s", place->unit);
+	return text;
+}
+
+static const char *found_words(enum owner_how how)
+{
+	switch (how) {
+	case OWNER_CGROUP: return "found in the cgroup that made it";
+	case OWNER_BISECT: return "found by bisecting the descriptors of every process";
+	case OWNER_SCAN: return "found by reading all descriptors";
+	case OWNER_RUN: return "concluded from a row of descriptors";
+	case OWNER_DENIED:
+		return geteuid() == 0 ? "its process may not be looked at, even by this root"
+				      : "its process is another user's: root would see it";
+	case OWNER_KERNEL: return "no process can hold it in this state";
+	default: return "no process has it: the kernel's own, or on its way from one process to another";
+	}
+}
+
+static const char *origin_words(struct origin origin)
+{
+	static char text[64];
+	static const char *const who[ORIGIN_WHOS] = {
+		"the program chose the number", "the kernel chose the number", "accepted by the listener of this port"};
+	snprintf(text, sizeof(text), "%s (%s)", who[origin.who],
+		origin.sure == ORIGIN_GUESS ? "a guess" : origin_sure_text(origin.sure));
+	return text;
+}
+
+/* "UDP 127.0.0.1@60054, connected to 192.0.2.1@53" */
+static void socket_words(const struct diag_socket *socket, char out[static TEXT])
+{
+	char local[ADDR_TEXT], peer[ADDR_TEXT], more[ADDR_TEXT + 64] = "", queues[96] = "";
+	bool listens = socket->state == DIAG_LISTENING;
+	if (addr_port(&socket->peer) != 0)
+		snprintf(more, sizeof(more), "%s %s", socket->state == DIAG_CONNECTED ? " to" : ", of a connection to",
+			addr_text(&socket->peer, peer));
+	if (listens)
+		snprintf(queues, sizeof(queues), "; %u of %u connections wait", socket->receive_queue,
+			socket->send_queue);
+	else if (socket->receive_queue != 0 || socket->send_queue != 0)
+		snprintf(queues, sizeof(queues), "; %u bytes to be read, %u to be sent", socket->receive_queue,
+			socket->send_queue);
+	snprintf(out, TEXT, "%s %s%s, %s%s%s", socket->transport == PORT_UDP ? "UDP" : "TCP",
+		addr_text(&socket->local, local), addr_is_any(&socket->local) && socket->only_v6 ? " (IPv6 alone)" : "",
+		socket->state == DIAG_CLOSING ? diag_kernel_state_text(socket->kernel_state)
+					      : diag_state_text(socket->state),
+		more, queues);
+}
+
+static void print_process(const struct process *process, int column)
+{
+	char text[TEXT], user[PROCESS_USER], when[PRINT_TIME] = "";
+	const char *place = holder_place_words(process);
+	if (process->since_us != 0) {
+		moment((double)process->since_us / 1e6, when);
+		when[strcspn(when, ".")] = '\0';
+	}
+	snprintf(text, sizeof(text), "%s, pid %d, user %s%s%s%s%s", process->name, (int)process->pid,
+		process_user_text(process->uid, user), *when ? ", runs since " : "", when,
+		*place ? *process->place.container ? ", container " : ", unit " : "", place);
+	print_item("", column, text);
+	if (*process->command != '\0')
+		print_item("", column, process->command);
+}
+
+static void print_one(const struct holder *holder, int column)
+{
+	char text[TEXT], user[PROCESS_USER];
+	socket_words(&holder->socket, text);
+	print_item("holder", column, text);
+	if (!holder->ns->is_ours) {
+		snprintf(text, sizeof(text), "in network namespace %s", holder_namespace_words(holder->ns));
+		print_item("", column, text);
+	}
+	for (size_t i = 0; i < holder->owner_count && i < OWNERS_SHOWN; i++)
+		print_process(holder->owners[i], column);
+	if (holder->owner_count > OWNERS_SHOWN) {
+		snprintf(
+			text, sizeof(text), "and %zu more processes that share it", holder->owner_count - OWNERS_SHOWN);
+		print_item("", column, text);
+	}
+	if (holder->how == OWNER_DENIED)
+		snprintf(text, sizeof(text), "user %s; ", process_user_text(holder->socket.uid, user));
+	else
+		text[0] = '\0';
+	size_t len = strlen(text);
+	snprintf(text + len, sizeof(text) - len, "%s; %s", origin_words(holder->origin), found_words(holder->how));
+	print_item("", column, text);
+}
+
+void holder_print(const struct holder *holders, size_t count, int column)
+{
+	char text[TEXT];
+	for (size_t i = 0; i < count && i < SHOWN; i++)
+		print_one(&holders[i], column);
+	if (count > SHOWN) {
+		snprintf(text, sizeof(text), "and %zu more sockets; --json has all", count - SHOWN);
+		print_item("", column, text);
+	}
+}
+
+void holder_print_limits(const struct inspection *seen, int column)
+{
+	bool is_root = geteuid() == 0;
+	if (seen->is_namespace_denied && !is_root)
+		print_item("unseen", column, "other network namespaces: root would look into those too");
+	else if (seen->is_namespace_denied || seen->is_socket_denied)
+		print_item("unseen", column, "some network namespaces, which even this root may not look into");
+	else if (!seen->is_everywhere)
+		print_item("unseen", column, "network namespaces without a name: --everywhere looks into those too");
+}
+
+/* --- JSON --- */
+
+static json_t *text_or_null(const char *text)
+{
+	return *text != '\0' ? json_string(text) : json_null();
+}
+
+json_t *holder_process_json(const struct process *process)
+{
+	char user[PROCESS_USER];
+	return json_pack("{s:i, s:s, s:o, s:I, s:s, s:o, s:o, s:o, s:o}", "pid", (int)process->pid, "name",
+		process->name, "command", text_or_null(process->command), "uid", (json_int_t)process->uid, "user",
+		process_user_text(process->uid, user), "since",
+		process->since_us != 0 ? json_real((double)process->since_us / 1e6) : json_null(), "unit",
+		text_or_null(process->place.unit), "container", text_or_null(process->place.container), "runtime",
+		text_or_null(process->place.runtime));
+}
+
+json_t *holder_namespace_json(const struct netns *ns)
+{
+	return json_pack("{s:I, s:b, s:o, s:o}", "id", (json_int_t)ns->id, "ours", (int)ns->is_ours, "name",
+		text_or_null(ns->name), "pid", ns->pid != 0 ? json_integer(ns->pid) : json_null());
+}
+
+static json_t *holder_json(const struct holder *holder)
+{
+	const struct diag_socket *socket = &holder->socket;
+	char local[ADDR_TEXT], peer[ADDR_TEXT], user[PROCESS_USER];
+	json_t *processes = json_array();
+	for (size_t i = 0; i < holder->owner_count; i++)
+		json_array_append_new(processes, holder_process_json(holder->owners[i]));
+	bool is_v6 = addr_is_v6(&socket->local);
+	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:o, s:I, s:I, s:I, s:s, s:I, s:{s:s, s:s}, s:s, s:o, s:o}",
+		"transport", port_transport_text(socket->transport), "family", is_v6 ? "ipv6" : "ipv4", "state",
+		diag_state_text(socket->state), "kernel_state", diag_kernel_state_text(socket->kernel_state), "local",
+		addr_text(&socket->local, local), "peer",
+		addr_port(&socket->peer) != 0 ? json_string(addr_text(&socket->peer, peer)) : json_null(),
+		"receive_queue", (json_int_t)socket->receive_queue, "send_queue", (json_int_t)socket->send_queue, "uid",
+		(json_int_t)socket->uid, "user", process_user_text(socket->uid, user), "inode",
+		(json_int_t)socket->inode, "origin", "who", origin_text(holder->origin.who), "sure",
+		origin_sure_text(holder->origin.sure), "found", owner_how_text(holder->how), "namespace",
+		holder_namespace_json(holder->ns), "processes", processes);
+}
+
+json_t *holders_json(const struct holder *holders, size_t count)
+{
+	json_t *list = json_array();
+	for (size_t i = 0; i < count; i++)
+		json_array_append_new(list, holder_json(&holders[i]));
+	return list;
+}
+
+json_t *holder_search_json(const struct inspection *seen)
+{
+	return json_pack("{s:I, s:b, s:b, s:b}", "namespaces", (json_int_t)seen->namespaces, "everywhere",
+		(int)seen->is_everywhere, "processes_denied", (int)seen->is_owner_denied, "namespaces_denied",
+		(int)(seen->is_namespace_denied || seen->is_socket_denied));
+}
