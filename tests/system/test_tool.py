@@ -128,7 +128,10 @@ class Server:
                 return
 
     def close(self):
+        """Closed under the thread, the socket's number could be the next server's by the time that it accepts."""
         self.stop.set()
+        self.socket.shutdown(socket.SHUT_RDWR)
+        self.thread.join(5)
         self.socket.close()
 
 
