@@ -273,19 +273,19 @@ static void count_turn(void *arg)
 	on_turn(NULL);
 }
 
-/* Thousands that are ready together do not keep descriptors and timers waiting until the last one ran. */
+/* Hundreds that are ready together do not keep descriptors and timers waiting until the last one ran. */
 static void test_turns_are_short(void **state)
 {
 	unsigned turns = 0;
 	(void)state;
 	ended = 0;
-	for (int i = 0; i < MANY; i++)
+	for (int i = 0; i < MANY / 10; i++)
 		assert_int_equal(fiber_spawn(&loop, end_soon, NULL), 0);
 	loop.on_turn = count_turn;
 	loop.on_turn_arg = &turns;
 	loop_run(&loop);
 	atomic_store(&loop.stop, false);
-	assert_int_equal(ended, MANY);
+	assert_int_equal(ended, MANY / 10);
 	assert_true(turns >= 10);
 }
 
