@@ -30,17 +30,22 @@ struct worker *server_owner(const struct server *server, const uint8_t *name)
 
 /* --- ports --- */
 
+/* Descriptors that the process may have; 0: any number. */
+static unsigned long files_allowed(void)
+{
+	struct rlimit limit;
+	bool is_limited = getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY;
+	return is_limited ? limit.rlim_cur : 0;
+}
+
 /* How many sockets the pool may hold and leave descriptors for clients, TCP to servers and loans beyond the pool. */
 static unsigned pool_sockets(const struct config *config, unsigned families)
 {
-	struct rlimit limit;
 	unsigned wanted = families * config->ports.pool;
-	if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY)
-		return wanted;
-	rlim_t can = limit.rlim_cur / 2;
-	if (limit.rlim_cur > 2 * FILES_KEPT_FREE)
-		can = limit.rlim_cur - FILES_KEPT_FREE;
-	if (wanted <= can)
+	unsigned long files = files_allowed(), can = files / 2;
+	if (files > 2 * FILES_KEPT_FREE)
+		can = files - FILES_KEPT_FREE;
+	if (files == 0 || wanted <= can)
 		return wanted;
 	return can > families ? (unsigned)can : families;
 }
@@ -65,8 +70,6 @@ unsigned server_among(const struct config *config, unsigned usable)
 void server_preflight(const struct config *config, const struct usable *usable, const struct port_range *range,
 	void (*say)(enum preflight_level, const char *text, void *arg), void *arg)
 {
-	struct rlimit limit;
-	bool is_limited = getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY;
 	struct preflight flight = {
 		.usable = usable,
 		.range = *range,
@@ -75,7 +78,7 @@ void server_preflight(const struct config *config, const struct usable *usable, 
 		.pool = pool_size(config, usable->count[PORT_USABLE]),
 		.among = server_among(config, usable->count[PORT_USABLE]),
 		.max = config->ports.max,
-		.files = is_limited ? limit.rlim_cur : 0,
+		.files = files_allowed(),
 	};
 	preflight(&flight, say, arg);
 }

@@ -59,6 +59,11 @@ int lack_judge(int number, enum lack *lack)
 	}
 }
 
+int lack_judge_way(int number)
+{
+	return lack_of_errno(number) == LACK_MEMORY ? E_NOPORT : E_UNREACH;
+}
+
 /* True for one caller a minute. */
 static bool is_time(enum lack lack)
 {

@@ -145,7 +145,7 @@ static int judge_connect(int error)
 		lack_count(LACK_TAKEN);
 		return E_EXIST;
 	}
-	return lack_of_errno(error) == LACK_MEMORY ? E_NOPORT : E_UNREACH;
+	return lack_judge_way(error);
 }
 
 int moorings_moor(struct moorings *moorings, const struct addr *server, uint16_t port, struct loan **out)

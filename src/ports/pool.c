@@ -79,10 +79,10 @@ static int bind_fresh(
 		return lack_judge(errno, &pool->lack);
 	if (tcp || connect(loan->fd, &server->sa, addr_socklen(server)) == 0)
 		return 0;
-	/* What connect() says is about the way to the server, not about the port. */
-	pool->lack = lack_of_errno(errno) == LACK_MEMORY ? LACK_MEMORY : LACKS;
+	int ret = lack_judge_way(errno);
+	pool->lack = ret == E_NOPORT ? LACK_MEMORY : LACKS;
 	lack_count(pool->lack);
-	return pool->lack == LACK_MEMORY ? E_NOPORT : E_UNREACH;
+	return ret;
 }
 
 static int moor(struct pool *pool, const struct addr *server, uint16_t port, struct loan **out)

@@ -319,29 +319,25 @@ static int connect_to(const struct family *f, struct berth *berth, const struct 
 	moor_unconnect(berth->fd);
 	berth->source = SOURCE_NONE;
 	if (connect(berth->fd, &server->sa, addr_socklen(server)) != 0)
-		return errno == ENOBUFS || errno == ENOMEM ? E_NOPORT : E_UNREACH;
+		return lack_judge_way(errno);
 	berth->source = (uint8_t)wanted;
 	return 0;
 }
 
 /* The source address stays, so that the next loan need not let go of it first; this machine may have lost it, though. */
-static void turn_away(struct reserve *reserve, struct family *f, struct berth *berth)
-{
-	berth->given_us = 0;
-	if (moor_darken(berth->fd, f->domain) == 0)
-		return;
-	moor_unconnect(berth->fd);
-	berth->source = SOURCE_LOOPBACK;
-	if (moor_darken(berth->fd, f->domain) != 0)
-		empty(reserve, f, berth); /* better no port than an open one */
-}
-
-/* What its server sent after the reply must not wait there: it would cost memory for as long as the port is idle. */
 static void darken(struct reserve *reserve, struct family *f, struct berth *berth)
 {
-	turn_away(reserve, f, berth);
-	if (berth->fd >= 0)
-		moor_drain(berth->fd);
+	berth->given_us = 0;
+	if (moor_darken(berth->fd, f->domain) != 0) {
+		moor_unconnect(berth->fd);
+		berth->source = SOURCE_LOOPBACK;
+		if (moor_darken(berth->fd, f->domain) != 0) {
+			empty(reserve, f, berth); /* better no port than an open one */
+			return;
+		}
+	}
+	/* What its server sent after the reply would cost memory for as long as the port is idle. */
+	moor_drain(berth->fd);
 }
 
 /* One call for most loans. What waits in the queue is the last server's, because each loan has read up to its reply and
