@@ -42,6 +42,19 @@ size_t ledger_find(const struct ledger *ledger, uint16_t port, struct ledger_ent
 	return found;
 }
 
+size_t ledger_since(const struct ledger *ledger, uint64_t *seen, struct ledger_entry *out, size_t room, uint64_t *lost)
+{
+	uint64_t oldest = ledger->added > ledger->room ? ledger->added - ledger->room : 0;
+	if (*seen < oldest) {
+		*lost += oldest - *seen;
+		*seen = oldest;
+	}
+	size_t count = 0;
+	for (; count < room && *seen < ledger->added; count++, (*seen)++)
+		out[count] = ledger->entry[*seen % ledger->room];
+	return count;
+}
+
 const char *transport_text(enum transport transport)
 {
 	return transport == TRANSPORT_TCP ? "tcp" : "udp";

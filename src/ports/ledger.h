@@ -52,5 +52,10 @@ void ledger_add(struct ledger *ledger, const struct ledger_entry *entry);
 /* Copies up to `room` entries of the port, newest first; returns how many. */
 size_t ledger_find(const struct ledger *ledger, uint16_t port, struct ledger_entry *out, size_t room);
 
+/* Copies what was added after the first `*seen` entries of the ledger's life, oldest first, up to `room` of them, and
+ * moves *seen behind them; returns how many. What the ring has lost since is passed over and added to *lost. */
+size_t ledger_since(const struct ledger *ledger, uint64_t *seen, struct ledger_entry *out, size_t room, uint64_t *lost)
+	__attribute__((nonnull));
+
 const char *transport_text(enum transport transport);
 const char *loan_outcome_text(enum loan_outcome outcome);

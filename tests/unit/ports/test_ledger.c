@@ -42,6 +42,34 @@ static void test_ring_wraps(void **state)
 	}
 }
 
+static void test_since(void **state)
+{
+	(void)state;
+	struct ledger *ledger = ledger_new(8);
+	struct ledger_entry out[20];
+	uint64_t seen = 0, lost = 0;
+	assert_int_equal(ledger_since(ledger, &seen, out, 20, &lost), 0);
+	for (uint32_t i = 0; i < 5; i++)
+		add(ledger, 50000, i);
+	assert_int_equal(
+		ledger_since(ledger, &seen, out, 3, &lost), 3); /* oldest first, as many as there is room for */
+	assert_int_equal(out[0].took_us, 0);
+	assert_int_equal(out[2].took_us, 2);
+	for (uint32_t i = 5; i < 11; i++)
+		add(ledger, 50000, i);
+	assert_int_equal(ledger_since(ledger, &seen, out, 20, &lost), 8); /* 3 to 10: the ring has just these */
+	assert_int_equal(out[0].took_us, 3);
+	assert_int_equal(out[7].took_us, 10);
+	assert_int_equal(lost, 0);
+	for (uint32_t i = 11; i < 31; i++)
+		add(ledger, 50000, i);
+	assert_int_equal(ledger_since(ledger, &seen, out, 20, &lost), 8);
+	assert_int_equal(out[0].took_us, 23);
+	assert_int_equal(lost, 12);
+	assert_int_equal(ledger_since(ledger, &seen, out, 20, &lost), 0);
+	ledger_free(ledger);
+}
+
 static void test_words(void **state)
 {
 	(void)state;
@@ -56,6 +84,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_newest_first),
 		cmocka_unit_test(test_ring_wraps),
+		cmocka_unit_test(test_since),
 		cmocka_unit_test(test_words),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
