@@ -273,6 +273,20 @@ int rrcache_get(
 	return ret;
 }
 
+uint32_t rrcache_ttl_left(struct rrcache *cache, const struct cache_key *key)
+{
+	size_t len = name_len(key->name);
+	uint64_t hash = hash_key(key, len);
+	struct shard *shard = shard_of(cache, hash);
+	uint32_t now_s = clock_wall_s(), left_s = 0;
+	pthread_mutex_lock(&shard->lock);
+	const struct entry *entry = *find(shard, hash, key, len);
+	if (entry != NULL && is_fresh(entry, now_s))
+		left_s = entry->expire_s - now_s;
+	pthread_mutex_unlock(&shard->lock);
+	return left_s;
+}
+
 static struct entry *make_entry(const uint8_t *name, const struct rrset *const sets[], uint16_t count)
 {
 	size_t len = name_len(name), size = len;

@@ -44,6 +44,35 @@ bool lookup_find_cached(struct request *rq, const struct question *q, struct fou
 	return true;
 }
 
+void lookup_found_dname(struct request *rq, const struct question *q, const struct rrset *dname, struct found *out)
+{
+	*out = (struct found){
+		.kind = FOUND_TOO_LONG, .count = 1, .set = arena_alloc(&rq->arena, 2 * sizeof(*out->set))};
+	out->set[0] = dname;
+	const struct rrset *alias = rrset_dname_alias(&rq->arena, dname, q->name);
+	if (alias == NULL)
+		return;
+	out->kind = FOUND_ALIAS;
+	out->set[out->count++] = alias;
+}
+
+bool lookup_find_above(struct request *rq, const struct question *q, const uint8_t *zone, struct found *out)
+{
+	struct cached cached;
+	const uint8_t *name = name_parent(q->name);
+	for (; name != NULL && name_is_within(name, zone); name = name_parent(name)) {
+		if (get(rq, name, 0, CACHE_NAME, &cached)) {
+			found_cached(&cached, FOUND_NXDOMAIN, out);
+			return true;
+		}
+		if (get(rq, name, KNOT_RRTYPE_DNAME, CACHE_RRSET, &cached) && cached.kind == CACHE_POSITIVE) {
+			lookup_found_dname(rq, q, cached.set[0], out);
+			return true;
+		}
+	}
+	return false;
+}
+
 /* --- putting the answer together --- */
 
 static void append_sets(struct request *rq, struct answer *answer, enum section section, const struct found *found)
@@ -70,7 +99,7 @@ static bool is_loop(const struct answer *answer, const uint8_t *target)
 static const uint8_t *follow(struct request *rq, struct answer *answer, const struct found *found)
 {
 	append_sets(rq, answer, SECTION_ANSWER, found);
-	const uint8_t *target = rrset_target(&rq->arena, found->set[0], 0);
+	const uint8_t *target = rrset_target(&rq->arena, found->set[found->count - 1], 0);
 	if (target == NULL || is_loop(answer, target))
 		return NULL;
 	if (rq->story != NULL) {
@@ -82,7 +111,8 @@ static const uint8_t *follow(struct request *rq, struct answer *answer, const st
 
 static void conclude(struct request *rq, struct answer *answer, const struct found *found)
 {
-	if (found->kind == FOUND_ANSWER) {
+	if (found->kind == FOUND_ANSWER || found->kind == FOUND_TOO_LONG) {
+		answer->rcode = found->kind == FOUND_ANSWER ? KNOT_RCODE_NOERROR : KNOT_RCODE_YXDOMAIN;
 		append_sets(rq, answer, SECTION_ANSWER, found);
 		return;
 	}
