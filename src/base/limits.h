@@ -6,6 +6,8 @@
 #define LIMIT_UDP_QUERY   4096  /* a client's UDP query longer than this is not read whole: dropped and counted */
 #define LIMIT_MESSAGE     65535 /* RFC 1035 4.2.2: a message over TCP has 16 bits of length */
 #define LIMIT_MESSAGE_RRS 4096  /* records kept of one reply; a 64 KiB message could hold 5,461 */
+#define LIMIT_SIGS                                                                                                     \
+	8 /* signatures kept of an rrset: two algorithms, each rolled over, are four (KeyTrap, CVE-2023-50387) */
 #define LIMIT_RRSET_BYTES 60000 /* an rrset that no message could carry is refused */
 
 /* --- one client request (struct budget) --- */
@@ -26,6 +28,7 @@
 
 /* --- servers of one zone --- */
 #define LIMIT_CUT_SERVERS   16 /* name servers of one zone looked at: huge NS sets, NXNSAttack */
+#define LIMIT_CUT_AGE_S     10 /* a delegation whose servers all fail is asked for again when it is so old: TsuNAME */
 #define LIMIT_CUT_LOOKUPS   5  /* of its servers\' addresses, for one question: NXNSAttack */
 #define LIMIT_CUT_ADDRESSES 32 /* addresses of one zone's servers looked at */
 

@@ -19,6 +19,9 @@
 
 enum { CONFIG_ERROR = 512, CONFIG_WORKERS_AUTO = 0 };
 
+/* Which addresses of servers a delegation may bring: enum glue of resolve/resolver.h. */
+enum config_glue { CONFIG_GLUE_BAILIWICK, CONFIG_GLUE_VERIFIED, CONFIG_GLUE_ANY };
+
 /* Whom to ask about a zone, as the operator says it. */
 struct config_route {
 	const char *zone; /* as written; that it is a name has been checked */
@@ -47,6 +50,7 @@ struct config {
 		const char *root_hints;    /* NULL: built in */
 		const char *trust_anchors; /* NULL: built in; "none": no validation */
 		bool minimise, ipv4, ipv6, query_loopback, query_private;
+		enum config_glue glue;
 		bool priming; /* ask the root's servers who they are, before anything else */
 		struct config_route *forward, *stub;
 		size_t forward_count, stub_count;

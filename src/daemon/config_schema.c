@@ -50,6 +50,12 @@ static const cyaml_strval_t lend_words[] = {
 	{"reserved", 2},
 };
 
+static const cyaml_strval_t glue_words[] = {
+	{"bailiwick", 1 + CONFIG_GLUE_BAILIWICK},
+	{"verified", 1 + CONFIG_GLUE_VERIFIED},
+	{"any", 1 + CONFIG_GLUE_ANY},
+};
+
 static const cyaml_schema_field_t ports_fields[] = {
 	CHOICE("lend", config_raw_ports, lend, lend_words),
 	WORD("range", config_raw_ports, range),
@@ -81,6 +87,7 @@ static const cyaml_schema_field_t resolver_fields[] = {
 	CHOICE("ipv6", config_raw_resolver, ipv6, switch_words),
 	CHOICE("query-loopback", config_raw_resolver, query_loopback, switch_words),
 	CHOICE("query-private", config_raw_resolver, query_private, switch_words),
+	CHOICE("glue", config_raw_resolver, glue, glue_words),
 	CHOICE("priming", config_raw_resolver, priming, switch_words),
 	CYAML_FIELD_SEQUENCE(
 		"forward", MAY_BE_THERE, struct config_raw_resolver, forward, &route_schema, 0, LIMIT_CONFIG_ROUTES),

@@ -389,6 +389,8 @@ static int read_resolver(struct reader *r, const struct config_raw_resolver *raw
 	read_switch(raw->minimise, &c->resolver.minimise);
 	read_switch(raw->query_private, &c->resolver.query_private);
 	read_switch(raw->priming, &c->resolver.priming);
+	if (raw->glue != 0)
+		c->resolver.glue = (enum config_glue)(raw->glue - 1);
 	if (read_routes(r, "forward", raw->forward, raw->forward_count, &c->resolver.forward) != 0 ||
 		read_routes(r, "stub", raw->stub, raw->stub_count, &c->resolver.stub) != 0 ||
 		read_ordinary(r, raw) != 0)

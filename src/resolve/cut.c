@@ -81,7 +81,8 @@ static void add_family(struct cut *cut, struct request *rq, const uint8_t *name,
 {
 	unsigned before = cut->addresses;
 	add_from(cut, rq, name, type, CACHE_RRSET);
-	if (cut->addresses == before)
+	bool believed = rq->options.glue != GLUE_VERIFIED || name_is_within(name, cut->zone);
+	if (cut->addresses == before && believed)
 		add_from(cut, rq, name, type, CACHE_GLUE);
 }
 
@@ -144,7 +145,7 @@ static bool try_cached(struct cut *cut, struct request *rq, const uint8_t *zone)
 		return false;
 	if (found.kind != CACHE_POSITIVE || found.count != 1 || found.set[0]->type != KNOT_RRTYPE_NS)
 		return false;
-	*cut = (struct cut){.zone = zone, .expire_s = clock_wall_s() + found.set[0]->ttl_s};
+	*cut = (struct cut){.zone = zone, .age_s = found.age_s, .expire_s = clock_wall_s() + found.set[0]->ttl_s};
 	add_servers(cut, rq, found.set[0]);
 	add_cached_addresses(cut, rq);
 	return is_usable(cut);
@@ -178,6 +179,12 @@ static bool closest_cached(struct cut *cut, struct request *rq, const uint8_t *z
 	return false;
 }
 
+void cut_above(struct cut *cut, struct request *rq)
+{
+	if (!closest_cached(cut, rq, name_parent(cut->zone), NULL))
+		cut_from_hints(cut, rq);
+}
+
 void cut_closest_unrouted(struct cut *cut, struct request *rq, const struct question *q)
 {
 	if (!closest_cached(cut, rq, where_to_begin(q), NULL))
@@ -207,12 +214,16 @@ static void take_glue(struct cut *child, struct request *rq, const struct messag
 	const struct rrset *glue = message_find(reply, SECTION_ADDITIONAL, server->name, type);
 	if (glue == NULL)
 		return;
+	unsigned before = child->addresses;
 	if (!name_is_within(server->name, parent)) {
-		counters_add(COUNT_UPSTREAM_SCRUBBED, glue->data.count);
+		if (rq->options.glue == GLUE_ANY)
+			cut_add_addresses(child, rq, glue); /* for this delegation alone: nobody else hears of it */
+		else
+			counters_add(COUNT_UPSTREAM_SCRUBBED, glue->data.count);
 		return;
 	}
-	unsigned before = child->addresses;
-	cut_add_addresses(child, rq, glue);
+	if (rq->options.glue != GLUE_VERIFIED || name_is_within(server->name, child->zone))
+		cut_add_addresses(child, rq, glue);
 	server->looked_up |= child->addresses > before;
 	uint32_t left_s = ttl_left_s(child), ttl_s = glue->ttl_s < left_s ? glue->ttl_s : left_s;
 	struct cache_key key = {glue->owner, type, CACHE_GLUE};

@@ -28,6 +28,7 @@ struct cut_address {
 struct cut {
 	const uint8_t *zone;
 	uint32_t expire_s; /* wall clock; what it refers to lives no longer (ghost domains) */
+	uint32_t age_s;    /* in the cache; 0: just told by its parent */
 	bool is_told;      /* by the operator (resolve/routes): */
 	bool recursive;    /* its servers resolve, and their answer is final */
 	bool first;        /* where they fail, the zone's own are looked for */
@@ -43,6 +44,8 @@ struct cut {
 void cut_closest(struct cut *cut, struct request *rq, const struct question *q);
 /* The same as if the operator had said nothing. */
 void cut_closest_unrouted(struct cut *cut, struct request *rq, const struct question *q);
+/* The closest one above the cut's zone. */
+void cut_above(struct cut *cut, struct request *rq);
 /* The root as the hints give it. */
 void cut_from_hints(struct cut *cut, const struct request *rq);
 /* The child zone named by the NS rrset `ns` of a reply from `cut->zone`'s servers, with the reply's glue that lies in

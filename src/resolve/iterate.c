@@ -10,12 +10,13 @@
 
 /* --- minimisation --- */
 
-enum { REVIVE = 3 };
+enum { REVIVE = 3, MINIMISE_ALIAS_LABELS = 2, MINIMISE_ALIAS_STEPS = 2 };
 
 struct minimiser {
 	unsigned labels; /* of the name asked last; 0: none yet */
 	unsigned steps;
 	bool off;
+	bool is_alias;         /* the name is an alias's target: somebody else's choice */
 	const uint8_t *denied; /* a minimised name that does not exist, if the whole name does not either */
 };
 
@@ -28,6 +29,10 @@ static struct question next_question(
 	if (m->labels > have)
 		have = m->labels;
 	unsigned next = have + 1;
+	/* Whoever strings aliases together must not choose how many questions each costs (CAMP, Unchained): their targets
+	 * are hidden from the root and from top-level domains, and then asked for whole. */
+	if (m->is_alias && (have >= MINIMISE_ALIAS_LABELS || m->steps >= MINIMISE_ALIAS_STEPS))
+		return *q;
 	if (m->steps >= LIMIT_MINIMISE_SINGLE && all > have) {
 		unsigned rounds = LIMIT_MINIMISE_STEPS > m->steps ? LIMIT_MINIMISE_STEPS - m->steps : 1;
 		next = have + (all - have + rounds - 1) / rounds;
@@ -177,6 +182,35 @@ static void accept_final(
 	}
 }
 
+/* What a resolver says ends all aliases within its zone: the next found, or NULL where the zone is left. */
+static struct found *told_next(struct request *rq, const uint8_t *zone, const struct question *q,
+	const struct reply *reply, const struct found *at)
+{
+	const uint8_t *target = rrset_target(&rq->arena, at->set[at->count - 1], 0);
+	if (target == NULL || !name_is_within(target, zone))
+		return NULL;
+	struct question next = {.name = target, .type = q->type, .rclass = q->rclass};
+	struct reply rest = {.msg = reply->msg, .kind = reply_kind(&reply->msg, zone, &next, true)};
+	if (rest.kind == REPLY_EMPTY || rest.kind == REPLY_REFERRAL || rest.kind == REPLY_LAME)
+		rest.kind = REPLY_NODATA;
+	if (rest.kind > REPLY_NODATA)
+		return NULL;
+	struct found *found = arena_zalloc(&rq->arena, sizeof(*found));
+	accept_final(rq, zone, &next, &rest, found);
+	return found;
+}
+
+static void accept_all_told(
+	struct request *rq, const uint8_t *zone, const struct question *q, const struct reply *reply, struct found *out)
+{
+	accept_final(rq, zone, q, reply, out);
+	for (unsigned i = 0; i < LIMIT_ALIASES && out != NULL && out->kind == FOUND_ALIAS; i++) {
+		struct found *next = told_next(rq, zone, q, reply, out);
+		out->next = next;
+		out = next;
+	}
+}
+
 /* --- the walk --- */
 
 static void descend(
@@ -231,11 +265,24 @@ static int ask_whole_await(
 	return servers_ask_await(rq, frame, cut, frame->question, reply);
 }
 
+/* None of the servers was of use. Where the operator named them for a first try, the zone's own are asked; where the cache
+ * did, its parent is: the zone may have moved. */
+static bool go_back(struct request *rq, struct cut *cut, const struct question *q)
+{
+	if (cut->first)
+		cut_closest_unrouted(cut, rq, q);
+	else if (cut->age_s >= LIMIT_CUT_AGE_S && !name_is_root(cut->zone))
+		cut_above(cut, rq);
+	else
+		return false;
+	return true;
+}
+
 int iterate_await(struct request *rq, const struct frame *frame, struct found *out)
 {
 	const struct question *q = frame->question;
 	/* Addresses of servers are asked for by their whole name: whoever names them must not choose how often. */
-	struct minimiser m = {.off = frame->depth > 0};
+	struct minimiser m = {.off = frame->depth > 0, .is_alias = frame->aliases > 0};
 	struct cut *cut = arena_alloc(&rq->arena, sizeof(*cut)); /* 2 KiB: too much for a fiber's frame */
 	struct reply *reply = arena_alloc(&rq->arena, sizeof(*reply));
 	cut_closest(cut, rq, q);
@@ -253,8 +300,7 @@ int iterate_await(struct request *rq, const struct frame *frame, struct found *o
 			ask = *q;
 			is_whole = true;
 		}
-		if (ret == E_NOSERVER && cut->first) {
-			cut_closest_unrouted(cut, rq, q);
+		if (ret == E_NOSERVER && go_back(rq, cut, q)) {
 			m.labels = 0;
 			continue;
 		}
@@ -273,7 +319,10 @@ int iterate_await(struct request *rq, const struct frame *frame, struct found *o
 			m.denied = ask.name;
 			continue;
 		}
-		accept_final(rq, cut->zone, &ask, reply, out);
+		if (cut->recursive)
+			accept_all_told(rq, cut->zone, &ask, reply, out);
+		else
+			accept_final(rq, cut->zone, &ask, reply, out);
 		if (is_whole) {
 			if (reply->kind == REPLY_NXDOMAIN && m.denied != NULL)
 				store_denial(rq, m.denied, out);

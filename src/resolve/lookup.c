@@ -131,13 +131,19 @@ int lookup_await(struct request *rq, const struct frame *frame, struct answer *a
 {
 	struct question q = *frame->question;
 	*answer = (struct answer){.ede = EDE_NONE};
+	const struct found *told = NULL; /* of the next name, together with the one before */
+	unsigned aliases = 0;
 	counters_add(COUNT_LOOKUPS, 1);
 	for (;;) {
 		struct found found;
-		struct frame step = {.parent = frame->parent, .question = &q, .depth = frame->depth};
-		int ret = find_await(rq, &step, &found);
+		struct frame step = {
+			.parent = frame->parent, .question = &q, .depth = frame->depth, .aliases = aliases};
+		int ret = told == NULL ? find_await(rq, &step, &found) : 0;
 		if (ret != 0)
 			return ret;
+		if (told != NULL)
+			found = *told;
+		told = found.next;
 		if (found.kind != FOUND_ALIAS) {
 			conclude(rq, answer, &found);
 			return 0;
@@ -149,6 +155,7 @@ int lookup_await(struct request *rq, const struct frame *frame, struct answer *a
 		if (ret != 0)
 			return ret;
 		q.name = target;
+		aliases++;
 	}
 }
 

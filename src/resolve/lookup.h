@@ -19,6 +19,7 @@ enum found_kind {
 };
 
 struct found {
+	const struct found *next; /* of an alias: what the same resolver said of its target; NULL: look for it */
 	enum found_kind kind;
 	uint16_t count;
 	const struct rrset **set; /* the rrset or rrsets; the CNAME, last, after its DNAME; the SOA and its proofs */

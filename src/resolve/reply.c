@@ -59,9 +59,11 @@ const struct rrset *reply_soa(const struct message *msg, const uint8_t *zone, co
 
 static bool refers_elsewhere(const struct message *msg)
 {
-	for (uint16_t i = 0; i < msg->count[SECTION_AUTHORITY]; i++)
-		if (msg->set[SECTION_AUTHORITY][i].type == KNOT_RRTYPE_NS)
+	for (uint16_t i = 0; i < msg->count[SECTION_AUTHORITY]; i++) {
+		uint16_t type = msg->set[SECTION_AUTHORITY][i].type;
+		if (type == KNOT_RRTYPE_NS || type == KNOT_RRTYPE_SOA)
 			return true;
+	}
 	return false;
 }
 

@@ -30,6 +30,7 @@ struct frame {
 	const struct frame *parent;
 	const struct question *question;
 	unsigned depth;
+	unsigned aliases; /* that led from the first question of this lookup to this one */
 };
 
 struct request {

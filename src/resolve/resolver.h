@@ -22,11 +22,19 @@
 #include "resolve/hints.h"
 #include "resolve/story.h"
 
+/* Which addresses of servers a delegation may bring. */
+enum glue {
+	GLUE_BAILIWICK, /* those whose names lie in the zone that was asked */
+	GLUE_VERIFIED, /* of them, at first, those within the delegated zone: the others are looked up, and used when that fails */
+	GLUE_ANY, /* the others too, for that delegation alone: zones whose servers lie in each other can be had so only */
+};
+
 /* What changes with the configuration; a copy is taken by every request when it begins. */
 struct resolve_options {
 	bool minimise, ipv4, ipv6;
-	bool query_loopback;   /* upstream addresses in 127/8 and ::1 are allowed: for labs */
-	bool query_private;    /* those of private networks too, whoever names them */
+	bool query_loopback; /* upstream addresses in 127/8 and ::1 are allowed: for labs */
+	bool query_private;  /* those of private networks too, whoever names them */
+	enum glue glue;
 	bool priming;          /* the root's servers are asked who they are (RFC 9609) */
 	struct routes *routes; /* zones for which the operator says whom to ask; NULL: none */
 };

@@ -239,7 +239,13 @@ int servers_ask_await(
 		ret = ask_address_await(rq, cut, address, q, out);
 		if (ret != E_NOENT && ret != E_UNREACH && ret != E_CROWDED)
 			return ret;
-		if (out->kind == REPLY_EMPTY && ++empty >= EMPTY_BELIEVED)
+		bool is_empty = ret == E_NOENT && out->kind == REPLY_EMPTY;
+		if (is_empty && q->name != frame->question->name) {
+			address->dropped =
+				false; /* of a name on the way to the real one nothing is wanted but a referral */
+			return believe_empty(out);
+		}
+		if (is_empty && ++empty >= EMPTY_BELIEVED)
 			return believe_empty(out);
 		if (ret == E_CROWDED)
 			nobody = E_CROWDED;
