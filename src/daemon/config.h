@@ -65,6 +65,13 @@ struct config {
 
 	struct prefix *allow; /* access.allow: who may ask; default loopback and private networks */
 	size_t allow_count;
+	struct {
+		const char *file; /* default: history.db in path_state_dir; NULL: there is no such folder */
+		bool is_named;    /* by the configuration */
+		bool loans, watch;
+		uint64_t bytes;
+		uint32_t age_s; /* 0: any */
+	} history;
 	const char *control_socket; /* default /run/berth/control when root, else $XDG_RUNTIME_DIR/berth-control */
 	enum log_level log_level;
 };

@@ -88,6 +88,11 @@ struct config_raw_access {
 	unsigned allow_count;
 };
 
+struct config_raw_history {
+	const char *file, *size, *age;
+	enum config_switch loans, watch;
+};
+
 struct config_raw_control {
 	const char *socket;
 };
@@ -105,6 +110,7 @@ struct config_raw {
 	struct config_raw_resolver *resolver;
 	struct config_raw_cache *cache;
 	struct config_raw_access *access;
+	struct config_raw_history *history;
 	struct config_raw_control *control;
 	struct config_raw_log *log;
 };

@@ -109,6 +109,15 @@ static const cyaml_schema_field_t access_fields[] = {
 	CYAML_FIELD_END,
 };
 
+static const cyaml_schema_field_t history_fields[] = {
+	WORD("file", config_raw_history, file),
+	CHOICE("loans", config_raw_history, loans, switch_words),
+	CHOICE("watch", config_raw_history, watch, switch_words),
+	WORD("size", config_raw_history, size),
+	WORD("age", config_raw_history, age),
+	CYAML_FIELD_END,
+};
+
 static const cyaml_schema_field_t control_fields[] = {
 	WORD("socket", config_raw_control, socket),
 	CYAML_FIELD_END,
@@ -127,6 +136,7 @@ static const cyaml_schema_field_t root_fields[] = {
 	SECTION("resolver", resolver, resolver_fields),
 	SECTION("cache", cache, cache_fields),
 	SECTION("access", access, access_fields),
+	SECTION("history", history, history_fields),
 	SECTION("control", control, control_fields),
 	SECTION("log", log, log_fields),
 	CYAML_FIELD_END,

@@ -18,6 +18,7 @@
 #include "ports/reserve.h"
 
 enum { POOL_MAX = 60000, LOANS_LEAST = 1000, LOANS_MAX = 1000000, USES_MAX = 1000000000, AGE_MAX_S = 31536000 };
+enum { HISTORY_AGE_MAX_S = 315360000, HISTORY_PATH_MAX = 500 };
 
 static const uint64_t memory_min = UINT64_C(1) << 20, memory_max = UINT64_C(1) << 40;
 
@@ -43,6 +44,16 @@ static const char *const allow_default[] = {"127.0.0.0/8", "::1/128", "10.0.0.0/
 	"169.254.0.0/16", "fc00::/7", "fe80::/10"};
 static const char *const listen_default[] = {"127.0.0.1", "::1"};
 
+static const char *default_history(struct arena *arena)
+{
+	static const char name[] = "/history.db";
+	char path[PATH_FOLDER + sizeof(name)];
+	if (path_state_dir(path, PATH_FOLDER) != 0)
+		return NULL;
+	strcat(path, name);
+	return arena_copy(arena, path, strlen(path) + 1);
+}
+
 void config_values_default(struct config *config, struct arena *arena)
 {
 	char path[PATH_SOCKET];
@@ -56,12 +67,14 @@ void config_values_default(struct config *config, struct arena *arena)
 		.cache = {.memory = 256 << 20, .ttl_max = LIMIT_CACHE_TTL_S},
 		.allow = arena_alloc(arena, allow_count * sizeof(struct prefix)),
 		.allow_count = allow_count,
+		.history = {.loans = true, .bytes = 64 << 20, .age_s = 86400},
 		.log_level = LOG_LEVEL_NOTICE,
 	};
 	for (size_t i = 0; i < allow_count; i++)
 		(void)prefix_parse(&config->allow[i], allow_default[i]);
 	config->ports.exclude = arena_zalloc(arena, sizeof(struct port_set));
 	config->ports.include = arena_zalloc(arena, sizeof(struct port_set));
+	config->history.file = default_history(arena);
 	config->control_socket = config_default_socket(path, sizeof(path));
 	config->control_socket = arena_copy(arena, path, strlen(path) + 1);
 }
@@ -124,6 +137,31 @@ static bool parse_memory(const char *text, uint64_t *out)
 		return false;
 	*out <<= shift;
 	return *out >= memory_min && *out <= SIZE_MAX / 2;
+}
+
+/* "90", "90s", "15m", "24h", "7d" */
+static bool parse_span(const char *text, uint64_t max_s, uint64_t *out)
+{
+	static const struct {
+		char unit;
+		unsigned seconds;
+	} units[] = {{'s', 1}, {'m', 60}, {'h', 3600}, {'d', 86400}};
+	char digits[16];
+	unsigned seconds = 1;
+	size_t len = strspn(text, "0123456789");
+	if (len == 0 || len >= sizeof(digits) || (text[len] != '\0' && text[len + 1] != '\0'))
+		return false;
+	memcpy(digits, text, len);
+	digits[len] = '\0';
+	for (size_t i = 0; text[len] != '\0' && i < sizeof(units) / sizeof(units[0]); i++)
+		if (units[i].unit == (text[len] | 0x20))
+			seconds = units[i].seconds;
+	if (text[len] != '\0' && seconds == 1 && (text[len] | 0x20) != 's')
+		return false;
+	if (!parse_number(digits, max_s / seconds, out))
+		return false;
+	*out *= seconds;
+	return true;
 }
 
 static int read_workers(struct reader *r, const char *text)
@@ -431,6 +469,41 @@ static int read_cache(struct reader *r, const struct config_raw_cache *raw)
 		*min, *max);
 }
 
+static int read_history_file(struct reader *r, const char *path)
+{
+	if (path == NULL)
+		return 0;
+	size_t len = strlen(path);
+	if (path[0] != '/' || path[len - 1] == '/')
+		return refuse(r, find(r, "history", "file"), 0,
+			"is not a file's path from the root; write for example /var/lib/berth/history.db");
+	if (len > HISTORY_PATH_MAX)
+		return refuse(
+			r, find(r, "history", "file"), 0, "is too long; write at most %d characters", HISTORY_PATH_MAX);
+	r->config->history.file = arena_copy(r->arena, path, len + 1);
+	r->config->history.is_named = true;
+	return 0;
+}
+
+static int read_history(struct reader *r, const struct config_raw_history *raw)
+{
+	uint64_t value;
+	if (raw == NULL)
+		return 0;
+	read_switch(raw->loans, &r->config->history.loans);
+	read_switch(raw->watch, &r->config->history.watch);
+	if (raw->size != NULL && !parse_memory(raw->size, &r->config->history.bytes))
+		return refuse(
+			r, find(r, "history", "size"), 0, "is not a size of the file; write 1M to 1T, for example 64M");
+	if (raw->age != NULL) {
+		if (!parse_span(raw->age, HISTORY_AGE_MAX_S, &value))
+			return refuse(r, find(r, "history", "age"), 0,
+				"is not an age; write for example 24h, 7d or 3600, at most 3650d, or 0 for any");
+		r->config->history.age_s = (uint32_t)value;
+	}
+	return read_history_file(r, raw->file);
+}
+
 static int read_control(struct reader *r, const struct config_raw_control *raw)
 {
 	const char *path = raw != NULL ? raw->socket : NULL;
@@ -456,7 +529,7 @@ int config_values_read(struct config *config, const struct config_raw *raw, cons
 		(ret = read_user(&r, raw->user)) != 0 || (ret = read_ports(&r, raw->ports)) != 0 ||
 		(ret = read_resolver(&r, raw->resolver)) != 0 || (ret = read_cache(&r, raw->cache)) != 0 ||
 		(ret = read_allow(&r, raw->access != NULL ? raw->access : &no_access)) != 0 ||
-		(ret = read_control(&r, raw->control)) != 0)
+		(ret = read_history(&r, raw->history)) != 0 || (ret = read_control(&r, raw->control)) != 0)
 		return ret;
 	if (raw->log != NULL && raw->log->level != 0)
 		config->log_level = (enum log_level)(raw->log->level - 1);

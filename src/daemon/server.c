@@ -13,6 +13,7 @@
 #include "base/hash.h"
 #include "base/limits.h"
 #include "base/log.h"
+#include "daemon/chronicle.h"
 #include "daemon/control.h"
 #include "daemon/listen.h"
 #include "daemon/settings.h"
@@ -213,7 +214,11 @@ int server_init(struct server *server, struct config *config, const char *config
 		if (ret == 0)
 			ret = open_listeners(server, worker, why, size);
 	}
-	return ret == 0 ? control_open(&server->control, server, why, size) : ret;
+	if (ret == 0)
+		ret = control_open(&server->control, server, why, size);
+	if (ret == 0)
+		chronicle_prepare(config);
+	return ret;
 }
 
 int server_start(struct server *server, char *why, size_t size)
@@ -221,6 +226,7 @@ int server_start(struct server *server, char *why, size_t size)
 	int ret = make_reserve(server, why, size);
 	if (ret != 0)
 		return ret;
+	server->chronicle = chronicle_new(server);
 	equip_workers(server, server->settings);
 	settings_deinit(server->settings);
 	free(server->settings);
@@ -233,6 +239,7 @@ int server_start(struct server *server, char *why, size_t size)
 	}
 	control_start(server->control);
 	keeper_start(&server->keeper);
+	chronicle_start(server->chronicle);
 	return 0;
 }
 
@@ -277,6 +284,13 @@ static bool same_text(const char *a, const char *b)
 	return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
 }
 
+static bool same_history(const struct config *a, const struct config *b)
+{
+	return same_text(a->history.file, b->history.file) && a->history.loans == b->history.loans &&
+	       a->history.watch == b->history.watch && a->history.bytes == b->history.bytes &&
+	       a->history.age_s == b->history.age_s;
+}
+
 /* Names what has changed but cannot change while running, a line each. */
 static void tell_what_needs_restart(const struct config *first, const struct config *now, char *why, size_t size)
 {
@@ -292,6 +306,7 @@ static void tell_what_needs_restart(const struct config *first, const struct con
 		{"ports.max", first->ports.max == now->ports.max},
 		{"ports.uses", first->ports.uses == now->ports.uses},
 		{"ports.age", first->ports.age_s == now->ports.age_s},
+		{"history", same_history(first, now)},
 		{"control.socket", same_text(first->control_socket, now->control_socket)},
 	};
 	size_t len = 0;
@@ -374,6 +389,7 @@ void server_stop(struct server *server)
 	for (unsigned i = 0; i < server->workers; i++)
 		worker_end_lookups(&server->worker[i]);
 	drain(server);
+	chronicle_stop(server->chronicle);
 	keeper_stop(&server->keeper);
 	control_free(server->control);
 	inflight_free(server->inflight); /* before the stacks that its flights lie on */

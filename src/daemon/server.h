@@ -22,6 +22,7 @@
 #include "ports/preflight.h"
 #include "resolve/resolver.h"
 
+struct chronicle;
 struct control;
 struct reserve;
 struct server;
@@ -62,6 +63,7 @@ struct server {
 	struct worker *worker;
 	unsigned workers;
 	struct control *control;
+	struct chronicle *chronicle;
 	uint64_t started_us; /* monotonic */
 	_Atomic bool reloading;
 	bool reload_again; /* asked for by SIGHUP while one was under way */

@@ -88,7 +88,8 @@ class Daemon:
             self.arguments = ["-c", str(self.file)]
 
     def write(self, config: dict[str, Any]) -> None:
-        whole = {"listen": [HERE], "workers": 2, "control": {"socket": str(self.socket)}, **config}
+        whole = {"listen": [HERE], "workers": 2, "control": {"socket": str(self.socket)},
+                 "history": {"file": str((self.directory / "history.db").absolute())}, **config}
         # Most labs are not signed by anyone the built-in anchors know.
         # The hostile servers of hostile.py live below test, which is special (RFC 6761).
         whole["resolver"] = {"trust-anchors": "none", "ordinary": ["test"], **config.get("resolver", {})}

@@ -46,6 +46,9 @@ static void assert_default(const struct config *c)
 	assert_int_equal(c->allow_count, 8);
 	assert_int_equal(c->log_level, LOG_LEVEL_NOTICE);
 	assert_int_equal(c->control_socket[0], '/');
+	assert_true(c->history.loans && !c->history.watch && !c->history.is_named);
+	assert_int_equal(c->history.bytes, 64 << 20);
+	assert_int_equal(c->history.age_s, 86400);
 }
 
 static void test_defaults(void **state)
@@ -108,8 +111,13 @@ static void test_every_key(void **state)
 				   "  ipv6: off, query-loopback: on}\n"
 				   "cache: {memory: 1G, ttl-min: 5, ttl-max: 604800}\n"
 				   "access: {allow: [192.0.2.0/24, \"2001:db8::/32\"]}\n"
+				   "history: {file: /tmp/h.db, loans: no, watch: yes, size: 8M, age: 7d}\n"
 				   "control: {socket: /tmp/x}\n"
 				   "log: {level: debug}\n");
+	assert_string_equal(c->history.file, "/tmp/h.db");
+	assert_true(c->history.watch && c->history.is_named && !c->history.loans);
+	assert_int_equal(c->history.bytes, 8 << 20);
+	assert_int_equal(c->history.age_s, 7 * 86400);
 	assert_int_equal(c->listen_count, 3);
 	assert_string_equal(addr_text(&c->listen[0], text), "127.0.0.1@5310");
 	assert_string_equal(addr_text(&c->listen[1], text), "::1@5310");
@@ -155,6 +163,23 @@ static void test_memory(void **state)
 		snprintf(text, sizeof(text), "cache: {memory: %s}", cases[i].text);
 		struct config *c = read_ok(text);
 		assert_int_equal(c->cache.memory, cases[i].bytes);
+		config_free(c);
+	}
+}
+
+static void test_ages(void **state)
+{
+	static const struct {
+		const char *text;
+		uint32_t age_s;
+	} cases[] = {{"0", 0}, {"3600", 3600}, {"90s", 90}, {"15m", 900}, {"24h", 86400}, {"7D", 604800},
+		{"3650d", 315360000}};
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char text[64];
+		snprintf(text, sizeof(text), "history: {age: %s}", cases[i].text);
+		struct config *c = read_ok(text);
+		assert_int_equal(c->history.age_s, cases[i].age_s);
 		config_free(c);
 	}
 }
@@ -221,10 +246,10 @@ static const struct wrong wrongs[] = {
 	{"? [a]\n: b\n", "b.yaml:1: a list or a section where a key has to be; write KEY: VALUE"},
 	{"hello\n",
 		"b.yaml:1: not a section; write KEY: VALUE lines, with keys of listen, workers, user, ports, resolver, "
-		"cache, access, control, log"},
+		"cache, access, history, control, log"},
 	{"- a\n",
 		"b.yaml:1: not a section; write KEY: VALUE lines, with keys of listen, workers, user, ports, resolver, "
-		"cache, access, control, log"},
+		"cache, access, history, control, log"},
 	{"listen: [::1]\n", "b.yaml:1: a value that has to be in quotes, as \"::1\" has in a list; quote it"},
 	/* keys */
 	{"worker: 1\n", "b.yaml:1: worker: there is no such key; did you mean workers?"},
@@ -238,12 +263,12 @@ static const struct wrong wrongs[] = {
 		"left margin?"},
 	{"colour: red\n",
 		"b.yaml:1: colour: there is no such key; the keys are listen, workers, user, ports, resolver, "
-		"cache, access, control, log"},
+		"cache, access, history, control, log"},
 	{"cache: {colour: red}\n",
 		"b.yaml:1: cache.colour: there is no such key; those of cache are memory, ttl-min, ttl-max"},
 	{"\"a\xe2\x80\xae\": 1\n",
 		"b.yaml:1: a\\u202e: there is no such key; the keys are listen, workers, user, ports, "
-		"resolver, cache, access, control, log"},
+		"resolver, cache, access, history, control, log"},
 	/* kinds */
 	{"workers:\n", "b.yaml:1: workers: has no value; write one after the colon, or take the key away"},
 	{"workers: ~\n", "b.yaml:1: workers: has no value; write one after the colon, or take the key away"},
@@ -362,6 +387,30 @@ static const struct wrong wrongs[] = {
 		"b.yaml:3: cache.ttl-min: \"61\" leaves no TTL between ttl-min, 61, and ttl-max, 60; change one"},
 	{"cache: {ttl-min: 86401}\n", "b.yaml:1: cache.ttl-min: \"86401\" leaves no TTL between ttl-min, 86401, and "
 				      "ttl-max, 86400; change one"},
+	{"history: {age: 1w}\n", "b.yaml:1: history.age: \"1w\" is not an age; write for example 24h, 7d or 3600, at "
+				 "most 3650d, or 0 for any"},
+	{"history: {age: 3651d}\n", "b.yaml:1: history.age: \"3651d\" is not an age; write for example 24h, 7d or "
+				    "3600, at most 3650d, or 0 for any"},
+	{"history: {age: d}\n", "b.yaml:1: history.age: \"d\" is not an age; write for example 24h, 7d or 3600, at "
+				"most 3650d, or 0 for any"},
+	{"history: {age: 1.5h}\n", "b.yaml:1: history.age: \"1.5h\" is not an age; write for example 24h, 7d or 3600, "
+				   "at most 3650d, or 0 for any"},
+	{"history: {age: h7}\n", "b.yaml:1: history.age: \"h7\" is not an age; write for example 24h, 7d or 3600, at "
+				 "most 3650d, or 0 for any"},
+	{"history: {age: 7dd}\n", "b.yaml:1: history.age: \"7dd\" is not an age; write for example 24h, 7d or 3600, at "
+				  "most 3650d, or 0 for any"},
+	{"history: {age: -1}\n", "b.yaml:1: history.age: \"-1\" is not an age; write for example 24h, 7d or 3600, at "
+				 "most 3650d, or 0 for any"},
+	{"history: {size: 1K}\n",
+		"b.yaml:1: history.size: \"1K\" is not a size of the file; write 1M to 1T, for example 64M"},
+	{"history: {size: 0}\n",
+		"b.yaml:1: history.size: \"0\" is not a size of the file; write 1M to 1T, for example 64M"},
+	{"history: {size: 2T}\n",
+		"b.yaml:1: history.size: \"2T\" is not a size of the file; write 1M to 1T, for example 64M"},
+	{"history: {file: history.db}\n", "b.yaml:1: history.file: \"history.db\" is not a file's path from the root; "
+					  "write for example /var/lib/berth/history.db"},
+	{"history: {file: /var/lib/}\n", "b.yaml:1: history.file: \"/var/lib/\" is not a file's path from the root; "
+					 "write for example /var/lib/berth/history.db"},
 	{"access:\n  allow:\n  - 10.0.0.0/8\n  - 10.0.0.1/8\n",
 		"b.yaml:4: access.allow: \"10.0.0.1/8\" is not a network; write ADDRESS/BITS with no bit set after the "
 		"first "
@@ -501,6 +550,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_defaults),
 		cmocka_unit_test(test_allow_default),
+		cmocka_unit_test(test_ages),
 		cmocka_unit_test(test_every_key),
 		cmocka_unit_test(test_memory),
 		cmocka_unit_test(test_lists),
