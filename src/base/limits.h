@@ -83,13 +83,19 @@
 #define LIMIT_LEDGER       65536 /* loans remembered: with 7,000 questions a second some nine seconds */
 
 /* --- history --- */
-#define LIMIT_HISTORY_QUEUE    65536 /* loans that wait for the disk: what the ledgers hold; more are counted as lost */
-#define LIMIT_HISTORY_SOCKETS  65536 /* sockets of this machine that the watch keeps in mind; as many as there are ports */
-#define LIMIT_HISTORY_ENDED    4096  /* ends of sockets between two turns of the watch, a second; more are found out late */
-#define LIMIT_HISTORY_SEARCH   50    /* the search for owners rests so many times as long as it took: 2 % of a core */
-#define LIMIT_HISTORY_WATCH_S  5     /* the machine's sockets are listed that often */
+#define LIMIT_HISTORY_QUEUE 65536 /* loans that wait for the disk: what the ledgers hold; more are counted as lost */
+#define LIMIT_HISTORY_SOCKETS                                                                                          \
+	65536 /* sockets of this machine that the watch keeps in mind; as many as there are ports */
+#define LIMIT_HISTORY_ENDED   4096 /* ends of sockets between two turns of the watch, a second; more are found out late */
+#define LIMIT_HISTORY_SEARCH  50   /* the search for owners rests so many times as long as it took: 2 % of a core */
+#define LIMIT_HISTORY_WATCH_S 5    /* the machine's sockets are listed that often */
 
 /* --- caches --- */
 #define LIMIT_CACHE_TTL_S    86400 /* RFC 8767 4: a TTL above a day is a mistake more often than a wish */
 #define LIMIT_NEGATIVE_TTL_S 3600  /* RFC 2308 5: one to three hours */
+#define LIMIT_PREFETCH_HITS  3     /* an answer given so often is looked up again before its end, */
+#define LIMIT_PREFETCH_PART  10    /* in the last 10th of its time, */
+#define LIMIT_PREFETCH_TTL_S 10    /* unless that is too short to be worth it */
+#define LIMIT_STALE_MS       1800  /* RFC 8767 5: so long a new answer is waited for where there is an old one, */
+#define LIMIT_STALE_TTL_S    30    /* which is then good for so long */
 #define LIMIT_FAILURE_TTL_S  5     /* RFC 9520 3.2: failures are cached, at least one second, at most five minutes */

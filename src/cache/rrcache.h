@@ -40,6 +40,7 @@ struct cached {
 	enum cache_kind kind;
 	enum rank rank;
 	uint32_t age_s;
+	bool is_stale;
 	uint16_t count;
 	struct rrset **set; /* positive: the rrset; negative: the SOA and what denies */
 };
@@ -49,6 +50,7 @@ struct rrcache;
 struct rrcache_conf {
 	size_t bytes;
 	uint32_t ttl_min_s, ttl_max_s;
+	uint32_t stale_s; /* what has expired is kept so long for when nothing better can be had (RFC 8767); 0: not */
 };
 
 struct rrcache_state {
@@ -62,6 +64,9 @@ void rrcache_configure(struct rrcache *cache, const struct rrcache_conf *conf);
 
 /* 0, or E_NOENT: nothing of at least that rank that has not expired. */
 int rrcache_get(
+	struct rrcache *cache, struct arena *arena, const struct cache_key *key, enum rank least, struct cached *out);
+/* The same where it may have expired, no longer ago than stale_s: with a TTL of LIMIT_STALE_TTL_S then. */
+int rrcache_get_stale(
 	struct rrcache *cache, struct arena *arena, const struct cache_key *key, enum rank least, struct cached *out);
 /* How long an entry may still be used; 0 when there is none. */
 uint32_t rrcache_ttl_left(struct rrcache *cache, const struct cache_key *key);

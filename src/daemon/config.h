@@ -61,7 +61,14 @@ struct config {
 	struct {
 		size_t memory;             /* bytes, default 256M, at least 1M */
 		uint32_t ttl_min, ttl_max; /* seconds */
+		uint32_t stale;            /* seconds that an expired answer is kept for bad times; 0: not */
+		bool prefetch;             /* popular answers are looked up again before they expire */
 	} cache;
+
+	struct {
+		const char *version; /* told to who asks for version.bind or version.server; NULL: nobody is */
+		const char *name;    /* the same for id.server and hostname.bind */
+	} identity;
 
 	struct prefix *allow; /* access.allow: who may ask; default loopback and private networks */
 	size_t allow_count;

@@ -22,6 +22,7 @@ enum {
 	LIMIT_CONFIG_ROUTES = 4096, /* forward and stub zones, each */
 	LIMIT_CONFIG_ROUTE_TO = 16,
 	LIMIT_CONFIG_ORDINARY = 256,
+	LIMIT_CONFIG_IDENTITY = 63,  /* with its length, a TXT record's string in any answer */
 	LIMIT_CONFIG_TTL_S = 604800, /* RFC 8767 4: a week */
 };
 
@@ -80,7 +81,12 @@ struct config_raw_resolver {
 };
 
 struct config_raw_cache {
-	const char *memory, *ttl_min, *ttl_max;
+	const char *memory, *ttl_min, *ttl_max, *stale;
+	enum config_switch prefetch;
+};
+
+struct config_raw_identity {
+	const char *version, *name;
 };
 
 struct config_raw_access {
@@ -109,6 +115,7 @@ struct config_raw {
 	struct config_raw_ports *ports;
 	struct config_raw_resolver *resolver;
 	struct config_raw_cache *cache;
+	struct config_raw_identity *identity;
 	struct config_raw_access *access;
 	struct config_raw_history *history;
 	struct config_raw_control *control;

@@ -101,6 +101,14 @@ static const cyaml_schema_field_t cache_fields[] = {
 	WORD("memory", config_raw_cache, memory),
 	WORD("ttl-min", config_raw_cache, ttl_min),
 	WORD("ttl-max", config_raw_cache, ttl_max),
+	WORD("stale", config_raw_cache, stale),
+	CHOICE("prefetch", config_raw_cache, prefetch, switch_words),
+	CYAML_FIELD_END,
+};
+
+static const cyaml_schema_field_t identity_fields[] = {
+	WORD("version", config_raw_identity, version),
+	WORD("name", config_raw_identity, name),
 	CYAML_FIELD_END,
 };
 
@@ -135,6 +143,7 @@ static const cyaml_schema_field_t root_fields[] = {
 	SECTION("ports", ports, ports_fields),
 	SECTION("resolver", resolver, resolver_fields),
 	SECTION("cache", cache, cache_fields),
+	SECTION("identity", identity, identity_fields),
 	SECTION("access", access, access_fields),
 	SECTION("history", history, history_fields),
 	SECTION("control", control, control_fields),

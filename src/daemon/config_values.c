@@ -64,7 +64,7 @@ void config_values_default(struct config *config, struct arena *arena)
 		.workers = CONFIG_WORKERS_AUTO,
 		.ports = {.range = {49152, 65535}, .pool = 2500, .max = 10000, .uses = 1000, .age_s = 3600},
 		.resolver = {.minimise = true, .ipv4 = true, .ipv6 = true, .query_private = true, .priming = true},
-		.cache = {.memory = 256 << 20, .ttl_max = LIMIT_CACHE_TTL_S},
+		.cache = {.memory = 256 << 20, .ttl_max = LIMIT_CACHE_TTL_S, .prefetch = true},
 		.allow = arena_alloc(arena, allow_count * sizeof(struct prefix)),
 		.allow_count = allow_count,
 		.history = {.loans = true, .bytes = 64 << 20, .age_s = 86400},
@@ -460,7 +460,9 @@ static int read_cache(struct reader *r, const struct config_raw_cache *raw)
 		r->config->cache.memory = (size_t)value;
 	}
 	uint32_t *min = &r->config->cache.ttl_min, *max = &r->config->cache.ttl_max;
-	if (read_ttl(r, "ttl-min", raw->ttl_min, min) != 0 || read_ttl(r, "ttl-max", raw->ttl_max, max) != 0)
+	read_switch(raw->prefetch, &r->config->cache.prefetch);
+	if (read_ttl(r, "ttl-min", raw->ttl_min, min) != 0 || read_ttl(r, "ttl-max", raw->ttl_max, max) != 0 ||
+		read_ttl(r, "stale", raw->stale, &r->config->cache.stale) != 0)
 		return E_INVAL;
 	if (*min <= *max)
 		return 0;
@@ -504,6 +506,23 @@ static int read_history(struct reader *r, const struct config_raw_history *raw)
 	return read_history_file(r, raw->file);
 }
 
+static int read_identity(struct reader *r, const struct config_raw_identity *raw)
+{
+	if (raw == NULL)
+		return 0;
+	const char *text[] = {raw->version, raw->name}, *key[] = {"version", "name"};
+	const char **out[] = {&r->config->identity.version, &r->config->identity.name};
+	for (int i = 0; i < 2; i++) {
+		if (text[i] == NULL)
+			continue;
+		if (strlen(text[i]) > LIMIT_CONFIG_IDENTITY)
+			return refuse(r, find(r, "identity", key[i]), 0, "is too long; write at most %d bytes",
+				LIMIT_CONFIG_IDENTITY);
+		*out[i] = arena_copy(r->arena, text[i], strlen(text[i]) + 1);
+	}
+	return 0;
+}
+
 static int read_control(struct reader *r, const struct config_raw_control *raw)
 {
 	const char *path = raw != NULL ? raw->socket : NULL;
@@ -529,7 +548,8 @@ int config_values_read(struct config *config, const struct config_raw *raw, cons
 		(ret = read_user(&r, raw->user)) != 0 || (ret = read_ports(&r, raw->ports)) != 0 ||
 		(ret = read_resolver(&r, raw->resolver)) != 0 || (ret = read_cache(&r, raw->cache)) != 0 ||
 		(ret = read_allow(&r, raw->access != NULL ? raw->access : &no_access)) != 0 ||
-		(ret = read_history(&r, raw->history)) != 0 || (ret = read_control(&r, raw->control)) != 0)
+		(ret = read_history(&r, raw->history)) != 0 || (ret = read_identity(&r, raw->identity)) != 0 ||
+		(ret = read_control(&r, raw->control)) != 0)
 		return ret;
 	if (raw->log != NULL && raw->log->level != 0)
 		config->log_level = (enum log_level)(raw->log->level - 1);

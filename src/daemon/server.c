@@ -140,6 +140,7 @@ static struct rrcache_conf rrcache_conf_of(const struct config *config)
 		.bytes = config->cache.memory - server_answers_bytes(config),
 		.ttl_min_s = config->cache.ttl_min,
 		.ttl_max_s = config->cache.ttl_max,
+		.stale_s = config->cache.stale,
 	};
 }
 

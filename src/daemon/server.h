@@ -16,6 +16,7 @@
 #include "cache/rrcache.h"
 #include "daemon/access.h"
 #include "daemon/config.h"
+#include "daemon/identity.h"
 #include "daemon/keeper.h"
 #include "net/loop.h"
 #include "ports/pool.h"
@@ -42,6 +43,8 @@ struct worker {
 	struct resolver *resolver;
 	struct answers *answers;
 	struct access_list access;
+	struct identity identity;
+	bool prefetch;
 	struct udp_listener **udp;
 	struct tcp_listener **tcp;
 	size_t listeners;

@@ -69,10 +69,13 @@ int settings_make(struct settings *settings, const struct config *config, char *
 			.query_loopback = config->resolver.query_loopback,
 			.query_private = config->resolver.query_private,
 			.glue = (enum glue)config->resolver.glue,
+			.stale = config->cache.stale > 0,
 			.priming = config->resolver.priming},
+		.prefetch = config->cache.prefetch,
 		.allow = config->allow,
 		.allow_count = config->allow_count,
 	};
+	identity_set(&settings->identity, config->identity.version, config->identity.name);
 	int ret = settings_hints(&settings->hints, config, why, size);
 	return ret == 0 ? make_routes(&settings->options.routes, config, why, size) : ret;
 }

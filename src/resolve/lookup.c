@@ -10,10 +10,25 @@
 
 /* --- the cache --- */
 
+/* In the last part of its time, as answers_claim_refresh sees it. */
+static bool is_worn(const struct cached *cached)
+{
+	uint32_t left_s = cached->count > 0 ? cached->set[0]->ttl_s : 0;
+	return left_s <= (left_s + cached->age_s) / LIMIT_PREFETCH_PART;
+}
+
 static bool get(struct request *rq, const uint8_t *name, uint16_t type, enum cache_space space, struct cached *out)
 {
 	struct cache_key key = {name, type, space};
-	return !rq->fresh && rrcache_get(rq->resolver->conf.rrcache, &rq->arena, &key, RANK_ANSWER, out) == 0;
+	struct rrcache *cache = rq->resolver->conf.rrcache;
+	if (rq->stale) {
+		int ret = rrcache_get_stale(cache, &rq->arena, &key, RANK_ANSWER, out);
+		rq->found_stale |= ret == 0 && out->is_stale;
+		return ret == 0;
+	}
+	if (rq->fresh || rrcache_get(cache, &rq->arena, &key, RANK_ANSWER, out) != 0)
+		return false;
+	return !rq->refresh || rq->depth > 0 || !is_worn(out);
 }
 
 static void found_cached(const struct cached *cached, enum found_kind kind, struct found *out)
@@ -157,6 +172,29 @@ int lookup_await(struct request *rq, const struct frame *frame, struct answer *a
 		q.name = target;
 		aliases++;
 	}
+}
+
+bool lookup_stale(struct request *rq, const struct question *asked, struct answer *answer)
+{
+	struct question q = *asked;
+	bool is_whole = false;
+	*answer = (struct answer){.ede = EDE_NONE};
+	rq->stale = true;
+	rq->found_stale = false;
+	for (unsigned i = 0; i < LIMIT_ALIASES && !is_whole; i++) {
+		struct found found;
+		if (!special_find(rq, &q, &found) && !lookup_find_cached(rq, &q, &found))
+			break;
+		is_whole = found.kind != FOUND_ALIAS;
+		if (is_whole)
+			conclude(rq, answer, &found);
+		else if ((q.name = follow(rq, answer, &found)) == NULL)
+			break;
+	}
+	rq->stale = false;
+	if (is_whole && rq->found_stale)
+		answer->ede = answer->rcode == KNOT_RCODE_NXDOMAIN ? EDE_STALE_NXDOMAIN : EDE_STALE_ANSWER;
+	return is_whole;
 }
 
 /* --- addresses of servers --- */

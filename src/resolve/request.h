@@ -39,6 +39,9 @@ struct request {
 	struct budget budget;
 	struct resolve_options options; /* as they were when the request began */
 	bool fresh;
+	bool refresh;        /* what will expire soon is asked for again */
+	bool stale;          /* what has expired is good enough; */
+	bool found_stale;    /* and such was found */
 	bool cd;             /* the client checks by itself */
 	unsigned depth;      /* of the lookup that runs now: above 0 for addresses of servers */
 	size_t counted;      /* bytes of the arena that resolver->bytes knows of */

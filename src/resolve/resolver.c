@@ -219,12 +219,36 @@ static void free_job(struct job *job)
 	free(job);
 }
 
+/* Nobody waits long where an old answer is better than none. */
+static void shorten_wait(struct job *job)
+{
+	struct request *rq = &job->request;
+	struct answer *answer = arena_alloc(&rq->arena, sizeof(*answer));
+	if (rq->options.stale && !rq->fresh && !rq->refresh && lookup_stale(rq, &job->question, answer))
+		rq->budget.deadline_us = job->begin_us + LIMIT_STALE_MS * 1000ull;
+}
+
+/* RFC 8767: an old answer instead of none. */
+static bool answer_stale(struct job *job, struct answer *answer)
+{
+	struct request *rq = &job->request;
+	struct answer *old = arena_alloc(&rq->arena, sizeof(*old));
+	if (!rq->options.stale || rq->fresh || !lookup_stale(rq, &job->question, old))
+		return false;
+	old->ede_extra = answer->ede_extra;
+	*answer = *old;
+	counters_add(COUNT_ANSWERS_STALE, 1);
+	story_add(rq->story, STORY_CACHE, clock_mono_us(), "an expired answer is better than none");
+	return true;
+}
+
 static void run_job(void *arg)
 {
 	struct job *job = arg;
 	struct request *rq = &job->request;
 	struct frame frame = {.question = &job->question};
 	struct answer *answer = arena_alloc(&rq->arena, sizeof(*answer));
+	shorten_wait(job);
 	int ret = rq->fresh ? 0
 			    : failures_find(
 				      &rq->resolver->failures, &job->question, request_now_us(rq), &job->failed_for_s);
@@ -236,6 +260,8 @@ static void run_job(void *arg)
 		answer->ede = EDE_CACHED_ERROR;
 	else if (is_worth_keeping(ret))
 		failures_note(&rq->resolver->failures, &job->question, ret, request_now_us(rq));
+	if (ret != 0 && answer_stale(job, answer))
+		ret = 0;
 	count(answer);
 	forget_job(rq->resolver, job);
 	deliver(job, answer, ret);
@@ -258,6 +284,7 @@ static struct job *make_job(struct resolver *resolver, const struct ask *ask, co
 	routes_ref(rq->options.routes);
 	rq->cd = ask->cd;
 	rq->fresh = ask->fresh;
+	rq->refresh = ask->refresh;
 	arena_init(&rq->arena);
 	budget_init(&rq->budget, job->begin_us);
 	if (ask->story)

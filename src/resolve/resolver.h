@@ -35,6 +35,7 @@ struct resolve_options {
 	bool query_loopback; /* upstream addresses in 127/8 and ::1 are allowed: for labs */
 	bool query_private;  /* those of private networks too, whoever names them */
 	enum glue glue;
+	bool stale;            /* what has expired is given where nothing better can be had (RFC 8767) */
 	bool priming;          /* the root's servers are asked who they are (RFC 9609) */
 	struct routes *routes; /* zones for which the operator says whom to ask; NULL: none */
 };
@@ -55,8 +56,9 @@ struct resolver_conf {
 struct ask {
 	struct question question;
 	bool dnssec_ok, cd;
-	bool fresh; /* as if nothing were cached; not shared with others */
-	bool story; /* tell it; not shared with others */
+	bool fresh;   /* as if nothing were cached; not shared with others */
+	bool refresh; /* as if what will expire soon had: it is asked for again before anybody has to wait */
+	bool story;   /* tell it; not shared with others */
 };
 
 /* What a waiter gets; good only during on_answer. */

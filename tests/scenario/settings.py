@@ -110,7 +110,7 @@ def make(scenario: Scenario, directory: Path, minimise: bool) -> dict[str, Any]:
     for key, value in (("forward", forward), ("stub", stub), ("ordinary", ordinary)):
         if value:
             resolver[key] = value
-    cache = {"memory": "8M"}
+    cache: dict[str, Any] = {"memory": "8M", "prefetch": False}
     wanted = features(scenario)
     for theirs, ours in (("min_ttl", "ttl-min"), ("max_ttl", "ttl-max")):
         if theirs in wanted:
@@ -122,6 +122,7 @@ def make(scenario: Scenario, directory: Path, minimise: bool) -> dict[str, Any]:
         "resolver": resolver,
         "cache": cache,
         "access": {"allow": ["10.253.53.0/24"]},
+        "history": {"loans": False},
         "control": {"socket": str(directory / "control")},
         "log": {"level": "info"},
     }

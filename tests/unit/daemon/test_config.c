@@ -14,6 +14,9 @@
 #include "base/error.h"
 #include "daemon/config.h"
 
+#define LONG_NAME     "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+#define LONG_NAME_CUT LONG_NAME
+
 static struct config *read_ok(const char *text)
 {
 	struct config *config;
@@ -40,6 +43,13 @@ static void assert_default(const struct config *c)
 	assert_null(c->resolver.trust_anchors);
 	assert_true(c->resolver.minimise && c->resolver.ipv4 && c->resolver.ipv6);
 	assert_false(c->resolver.query_loopback);
+	assert_true(c->resolver.query_private && c->resolver.priming);
+	assert_int_equal(c->resolver.glue, CONFIG_GLUE_BAILIWICK);
+	assert_int_equal(c->resolver.forward_count + c->resolver.stub_count + c->resolver.ordinary_count, 0);
+	assert_int_equal(c->cache.stale, 0);
+	assert_true(c->cache.prefetch);
+	assert_null(c->identity.version);
+	assert_null(c->identity.name);
 	assert_int_equal(c->cache.memory, 256 << 20);
 	assert_int_equal(c->cache.ttl_min, 0);
 	assert_int_equal(c->cache.ttl_max, 86400);
@@ -101,19 +111,24 @@ static void test_every_key(void **state)
 {
 	char text[ADDR_TEXT];
 	(void)state;
-	struct config *c = read_ok("listen: [127.0.0.1@5310, \"::1@5310\", 192.0.2.1]\n"
-				   "workers: 2\n"
-				   "user: berth\n"
-				   "ports: {range: 50000-65535, lend: reserved, pool: 100, max: 300, uses: 7, age: 0, "
-				   "exclude: [51820, 60100-60199,\n"
-				   "  \"mdns, 60000, 60150-60200\", Domain], include: [64738, \"https,51413\"]}\n"
-				   "resolver: {root-hints: /dev/null, trust-anchors: none, minimise: no, ipv4: true,\n"
-				   "  ipv6: off, query-loopback: on}\n"
-				   "cache: {memory: 1G, ttl-min: 5, ttl-max: 604800}\n"
-				   "access: {allow: [192.0.2.0/24, \"2001:db8::/32\"]}\n"
-				   "history: {file: /tmp/h.db, loans: no, watch: yes, size: 8M, age: 7d}\n"
-				   "control: {socket: /tmp/x}\n"
-				   "log: {level: debug}\n");
+	struct config *c =
+		read_ok("listen: [127.0.0.1@5310, \"::1@5310\", 192.0.2.1]\n"
+			"workers: 2\n"
+			"user: berth\n"
+			"ports: {range: 50000-65535, lend: reserved, pool: 100, max: 300, uses: 7, age: 0, "
+			"exclude: [51820, 60100-60199,\n"
+			"  \"mdns, 60000, 60150-60200\", Domain], include: [64738, \"https,51413\"]}\n"
+			"resolver: {root-hints: /dev/null, trust-anchors: none, minimise: no, ipv4: true,\n"
+			"  ipv6: off, query-loopback: on, query-private: no, priming: off, glue: verified,\n"
+			"  forward: [{zone: ., to: [192.0.2.9, \"2001:db8::1@5353\"], first: yes},\n"
+			"    {zone: example.org, to: [192.0.2.2]}],\n"
+			"  stub: [{zone: corp.example, to: [10.0.0.1]}], ordinary: [test, 10.in-addr.arpa]}\n"
+			"cache: {memory: 1G, ttl-min: 5, ttl-max: 604800, stale: 86400, prefetch: no}\n"
+			"identity: {version: none of yours, name: a}\n"
+			"access: {allow: [192.0.2.0/24, \"2001:db8::/32\"]}\n"
+			"history: {file: /tmp/h.db, loans: no, watch: yes, size: 8M, age: 7d}\n"
+			"control: {socket: /tmp/x}\n"
+			"log: {level: debug}\n");
 	assert_string_equal(c->history.file, "/tmp/h.db");
 	assert_true(c->history.watch && c->history.is_named && !c->history.loans);
 	assert_int_equal(c->history.bytes, 8 << 20);
@@ -124,6 +139,22 @@ static void test_every_key(void **state)
 	assert_string_equal(addr_text(&c->listen[2], text), "192.0.2.1@53");
 	assert_int_equal(c->workers, 2);
 	assert_string_equal(c->user, "berth");
+	assert_int_equal(c->resolver.forward_count, 2);
+	assert_string_equal(c->resolver.forward[0].zone, ".");
+	assert_int_equal(c->resolver.forward[0].count, 2);
+	assert_string_equal(addr_text(&c->resolver.forward[0].to[1], text), "2001:db8::1@5353");
+	assert_true(c->resolver.forward[0].first);
+	assert_false(c->resolver.forward[1].first);
+	assert_int_equal(c->resolver.stub_count, 1);
+	assert_string_equal(c->resolver.stub[0].zone, "corp.example");
+	assert_int_equal(c->resolver.ordinary_count, 2);
+	assert_string_equal(c->resolver.ordinary[1], "10.in-addr.arpa");
+	assert_false(c->resolver.query_private || c->resolver.priming);
+	assert_int_equal(c->resolver.glue, CONFIG_GLUE_VERIFIED);
+	assert_int_equal(c->cache.stale, 86400);
+	assert_false(c->cache.prefetch);
+	assert_string_equal(c->identity.version, "none of yours");
+	assert_string_equal(c->identity.name, "a");
 	assert_int_equal(c->ports.range.first, 50000);
 	assert_int_equal(c->ports.pool, 100);
 	assert_true(c->ports.reserved);
@@ -264,11 +295,11 @@ static const struct wrong wrongs[] = {
 	{"colour: red\n",
 		"b.yaml:1: colour: there is no such key; the keys are listen, workers, user, ports, resolver, "
 		"cache, access, history, control, log"},
-	{"cache: {colour: red}\n",
-		"b.yaml:1: cache.colour: there is no such key; those of cache are memory, ttl-min, ttl-max"},
+	{"cache: {colour: red}\n", "b.yaml:1: cache.colour: there is no such key; those of cache are memory, ttl-min, "
+				   "ttl-max, stale, prefetch"},
 	{"\"a\xe2\x80\xae\": 1\n",
 		"b.yaml:1: a\\u202e: there is no such key; the keys are listen, workers, user, ports, "
-		"resolver, cache, access, history, control, log"},
+		"resolver, cache, identity, access, history, control, log"},
 	/* kinds */
 	{"workers:\n", "b.yaml:1: workers: has no value; write one after the colon, or take the key away"},
 	{"workers: ~\n", "b.yaml:1: workers: has no value; write one after the colon, or take the key away"},
@@ -381,6 +412,31 @@ static const struct wrong wrongs[] = {
 	{"cache: {memory: 5-}\n",
 		"b.yaml:1: cache.memory: \"5-\" is not a size of memory; write 1M to 1T, for example 256M"},
 	{"cache: {ttl-min: 1d}\n", "b.yaml:1: cache.ttl-min: \"1d\" is not a number of seconds; write 0 to 604800"},
+	{"resolver:\n  forward:\n  - {zone: ., to: [192.0.2.1]}\n  - {to: [192.0.2.1]}\n",
+		"b.yaml:4: resolver.forward: has an entry without zone; write {zone: NAME, to: [ADDRESS]}"},
+	{"resolver:\n  stub:\n  - zone: a..b\n    to: [192.0.2.1]\n",
+		"b.yaml:3: resolver.stub.zone: \"a..b\" is not a domain name; write for example example.org, or . for "
+		"everything"},
+	{"resolver: {stub: [{zone: a}]}\n",
+		"b.yaml:1: resolver.stub: names nobody to ask; write to: [ADDRESS], for example to: [192.0.2.1]"},
+	{"resolver: {stub: [{zone: a, to: [b]}]}\n",
+		"b.yaml:1: resolver.stub.to: \"b\" is not an address; write ADDRESS or "
+		"ADDRESS@PORT, for example 192.0.2.1@53"},
+	{"resolver: {forward: [{zone: ., to: [192.0.2.1, 127.0.0.1]}]}\n",
+		"b.yaml:1: resolver.forward.to: \"127.0.0.1\" is where berthd itself listens: it would ask itself; "
+		"name "
+		"another server"},
+	{"resolver: {forward: {zone: .}}\n",
+		"b.yaml:1: resolver.forward: not a list; write forward: [ONE, TWO], or each "
+		"entry on a line of its own after \"- \""},
+	{"resolver: {ordinary: [\".x\"]}\n",
+		"b.yaml:1: resolver.ordinary: \".x\" is not a domain name; write for example "
+		"10.in-addr.arpa"},
+	{"resolver: {glue: some}\n", "b.yaml:1: resolver.glue: \"some\" is not one of the words for it; write one of "
+				     "bailiwick, verified, any"},
+	{"cache: {stale: never}\n", "b.yaml:1: cache.stale: \"never\" is not a number of seconds; write 0 to 604800"},
+	{"identity: {name: " LONG_NAME "}\n",
+		"b.yaml:1: identity.name: \"" LONG_NAME_CUT "\" is too long; write at most 63 bytes"},
 	{"cache: {ttl-max: 604801}\n",
 		"b.yaml:1: cache.ttl-max: \"604801\" is not a number of seconds; write 0 to 604800"},
 	{"cache:\n  ttl-max: 60\n  ttl-min: 61\n",
