@@ -31,6 +31,7 @@
 	X(LOOKUPS_SHED, "lookups.shed", "refused because too many lookups were running")                               \
 	X(UPSTREAM_UDP, "upstream.udp", "questions sent to servers over UDP")                                          \
 	X(UPSTREAM_TCP, "upstream.tcp", "questions sent to servers over TCP")                                          \
+	X(UPSTREAM_CONNECTIONS, "upstream.connections", "TCP connections opened to servers")                           \
 	X(UPSTREAM_LETTERS, "upstream.letters", "letters of questions whose case was drawn, a bit to guess each")      \
 	X(UPSTREAM_COOKIES, "upstream.cookies", "questions whose reply has to bring a server cookie back")             \
 	X(UPSTREAM_MERGED, "upstream.merged", "identical questions that joined one in flight")                         \

@@ -59,6 +59,12 @@
 #define LIMIT_FIBER_STACK        (128u << 10) /* libknot's reader of one record has a buffer of 64 KiB on the stack */
 #define LIMIT_FIBERS_KEPT        1024         /* stacks kept for reuse by each worker */
 
+/* --- TCP to servers --- */
+#define LIMIT_UPSTREAMS          256  /* connections of a worker */
+#define LIMIT_UPSTREAM_QUESTIONS 64   /* on one of them at once */
+#define LIMIT_UPSTREAM_STRANGERS 64   /* messages that answer none of them: then the connection ends */
+#define LIMIT_UPSTREAM_IDLE_MS   3000 /* without a question or reply: longer than one is waited for (RFC 7766 6.2.3) */
+
 /* --- forged replies --- */
 #define LIMIT_MISMATCHES 3 /* within a minute, in the name of one server: then it is asked over TCP only */
 #define LIMIT_MISMATCH_S 60

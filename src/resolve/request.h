@@ -10,12 +10,14 @@
 #include "resolve/lending.h"
 #include "resolve/resolver.h"
 #include "resolve/story.h"
+#include "resolve/upstreams.h"
 
 struct resolver {
 	struct resolver_conf conf;
 	struct hints hints;
 	struct resolve_options options;
 	struct lending lending;
+	struct upstreams upstreams;
 	struct failures failures; /* lookups that failed a moment ago */
 	struct link jobs;
 	size_t job_count;

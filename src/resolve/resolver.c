@@ -38,6 +38,7 @@ struct resolver *resolver_new(const struct resolver_conf *conf)
 	link_init(&resolver->jobs);
 	resolver->bucket = xzalloc(JOB_BUCKETS, sizeof(*resolver->bucket));
 	lending_init(resolver);
+	upstreams_init(&resolver->upstreams);
 	return resolver;
 }
 
@@ -341,6 +342,7 @@ int resolver_ask(struct resolver *resolver, const struct ask *ask, struct waiter
 
 void resolver_free(struct resolver *resolver)
 {
+	upstreams_deinit(&resolver->upstreams);
 	while (!link_is_empty(&resolver->jobs)) {
 		struct job *job = container_of(resolver->jobs.next, struct job, link);
 		struct answer answer;

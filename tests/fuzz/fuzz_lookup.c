@@ -193,7 +193,8 @@ static void tell(const char *server, const struct question *q)
 		refer("evil.org", "ns.evil.org", FORGED);
 	} else if (strcmp(server, VICTIM) == 0 && is_in(q, "victim.org") && q->type == KNOT_RRTYPE_A) {
 		put_bytes(q->name, name_len(q->name));
-		put_bytes("\0\1\0\1\0\0\1\0\0\4\300\0\2\120", 14); /* A 300 192.0.2.80 */
+		put_bytes("\0\1\0\1\0\0\1\0\0\4", 10); /* A, TTL 256, four bytes */
+		put_address(is_in(q, "ns.victim.org") ? VICTIM : HONEST);
 		knot_wire_set_ancount(wire, 1);
 	} else {
 		wire[3] |= 5; /* REFUSED */
@@ -210,6 +211,16 @@ void lending_init(struct resolver *resolver)
 void lending_deinit(struct resolver *resolver)
 {
 	(void)resolver;
+}
+
+void upstreams_init(struct upstreams *upstreams)
+{
+	(void)upstreams;
+}
+
+void upstreams_deinit(struct upstreams *upstreams)
+{
+	(void)upstreams;
 }
 
 int exchange_await(struct request *rq, const struct exchange *ex, struct message *reply, uint32_t *rtt_us)

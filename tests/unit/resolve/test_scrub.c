@@ -54,6 +54,16 @@ void lending_deinit(struct resolver *resolver)
 	(void)resolver;
 }
 
+void upstreams_init(struct upstreams *upstreams)
+{
+	(void)upstreams;
+}
+
+void upstreams_deinit(struct upstreams *upstreams)
+{
+	(void)upstreams;
+}
+
 /* --- the servers --- */
 
 static struct wire w;
