@@ -19,8 +19,9 @@
 #define LIMIT_ALIASES          16 /* CNAMEs over all sub-lookups: CVE-2021-25219-like chains, Unchained */
 #define LIMIT_DEPTH            6  /* a lookup within a lookup, for addresses of servers: iDNS attack, TsuNAME */
 #define LIMIT_SERVER_LOOKUPS   12 /* lookups of server addresses: NXNSAttack, NRDelegation CVE-2022-3204 */
-#define LIMIT_REQUEST_BYTES    (2u << 20)  /* arena of one request; the largest replies are 64 KiB each */
-#define LIMIT_TRIES_PER_ZONE   12          /* questions sent to one zone's servers for one question */
+#define LIMIT_REQUEST_BYTES    (2u << 20) /* arena of one request; the largest replies are 64 KiB each */
+#define LIMIT_TRIES_PER_ZONE   12         /* questions sent to one zone's servers for one question */
+#define LIMIT_TRIES_FIRST      3          /* the same for servers with first: true: there must be time for the others */
 #define LIMIT_REQUESTS_BYTES   (64u << 20) /* arenas of all requests of a worker */
 #define LIMIT_ANSWER_ANY       16          /* rrsets kept of an answer to ANY (RFC 8482) */
 #define LIMIT_PROOFS           8           /* NSEC or NSEC3 rrsets kept of a denial: four prove any (RFC 5155 7.2) */

@@ -278,6 +278,14 @@ static bool go_back(struct request *rq, struct cut *cut, const struct question *
 	return true;
 }
 
+static void tell_route(struct request *rq, const struct cut *cut)
+{
+	char zone[NAME_TEXT];
+	if (rq->story != NULL && cut->is_told)
+		story_add(rq->story, STORY_ROUTE, clock_mono_us(), "%s goes to those that resolver.%s names for it",
+			name_text(cut->zone, zone), cut->recursive ? "forward" : "stub");
+}
+
 int iterate_await(struct request *rq, const struct frame *frame, struct found *out)
 {
 	const struct question *q = frame->question;
@@ -288,6 +296,7 @@ int iterate_await(struct request *rq, const struct frame *frame, struct found *o
 	cut_closest(cut, rq, q);
 	if (lookup_find_above(rq, q, cut->zone, out))
 		return 0;
+	tell_route(rq, cut);
 	prime_await(rq, frame, cut, reply);
 	for (;;) {
 		struct question ask = next_question(&m, rq, q, cut);

@@ -224,9 +224,14 @@ static void free_job(struct job *job)
 static void shorten_wait(struct job *job)
 {
 	struct request *rq = &job->request;
+	if (!rq->options.stale || rq->fresh || rq->refresh)
+		return;
 	struct answer *answer = arena_alloc(&rq->arena, sizeof(*answer));
-	if (rq->options.stale && !rq->fresh && !rq->refresh && lookup_stale(rq, &job->question, answer))
+	struct story *story = rq->story; /* what could be said is no part of it yet */
+	rq->story = NULL;
+	if (lookup_stale(rq, &job->question, answer))
 		rq->budget.deadline_us = job->begin_us + LIMIT_STALE_MS * 1000ull;
+	rq->story = story;
 }
 
 /* RFC 8767: an old answer instead of none. */

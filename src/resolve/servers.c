@@ -215,12 +215,12 @@ int servers_ask_await(
 	struct request *rq, const struct frame *frame, struct cut *cut, const struct question *q, struct reply *out)
 {
 	int nobody = E_NOSERVER; /* said when nobody is left to ask */
-	unsigned empty = 0;
+	unsigned empty = 0, most = cut->first ? LIMIT_TRIES_FIRST : LIMIT_TRIES_PER_ZONE;
 	cut->lookups = 0;
 	for (unsigned i = 0; i < cut->addresses; i++)
 		cut->address[i].tries = 0; /* tries count for one question; what was dropped stays so */
 	weigh_new(rq, cut);
-	for (unsigned tries = 0; tries < LIMIT_TRIES_PER_ZONE;) {
+	for (unsigned tries = 0; tries < most;) {
 		if (request_now_us(rq) >= rq->budget.deadline_us)
 			return E_TIMEOUT;
 		struct cut_address *address = choose(cut);
