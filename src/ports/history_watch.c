@@ -254,9 +254,15 @@ static enum diag_state state_before(const struct diag_socket *socket)
 	return has_peer ? DIAG_CONNECTED : DIAG_UNCONNECTED;
 }
 
+/* Of a pool that holds ports ahead, while it swaps one: it never was lent (ports/moor.h, moor_darken). */
+static bool is_dark(const struct diag_socket *socket)
+{
+	return socket->transport == PORT_UDP && addr_port(&socket->peer) == 1 && addr_is_loopback(&socket->peer);
+}
+
 static void remember_brief(struct history_watch *watch, const struct ended *end, const struct held *held)
 {
-	if (watch->brief_count == LIMIT_HISTORY_ENDED)
+	if (watch->brief_count == LIMIT_HISTORY_ENDED || is_dark(&end->socket))
 		return;
 	struct brief *brief = &watch->brief[watch->brief_count++];
 	*brief = (struct brief){end->socket, end->at_us, end->at_us, true, false};
