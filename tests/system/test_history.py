@@ -232,8 +232,8 @@ def test_the_past_of_a_port(start: Callable[..., Daemon]):
     (["--since", "2099-01-01"], "is not a moment of the past"),
     (["--at", "14:02", "--since", "1h"], "name one"),
 ])
-def test_moments_that_are_none(shared: Daemon, words: list[str], complaint: str):
-    done = tool(shared, "port", "60054", *words)
+def test_moments_that_are_none(start: Callable[..., Daemon], words: list[str], complaint: str):
+    done = tool(start(), "port", "60054", *words)
     assert done.returncode == 2 and complaint in done.stderr
 
 
@@ -368,8 +368,8 @@ def test_the_map_has_every_kind(start: Callable[..., Daemon]):
     (["60054"], "is not a range of ports"), (["a-b"], "is not a range of ports"), (["1-9", "2-8"], "one word too many"),
     (["--watch", "soon"], "is not a time between two looks"), (["--listening"], "--listening belongs to berth holders"),
 ])
-def test_maps_that_are_none(shared: Daemon, words: list[str], complaint: str):
-    done = tool(shared, "map", *words)
+def test_maps_that_are_none(start: Callable[..., Daemon], words: list[str], complaint: str):
+    done = tool(start(), "map", *words)
     assert done.returncode == 2 and complaint in done.stderr, done
 
 
@@ -453,7 +453,9 @@ def test_a_newer_registry_of_the_user(tmp_path: Path):
     assert berth("registry", "forget").returncode == 1
 
 
-def test_names_for_ports(shared: Daemon):
+def test_names_for_ports(start: Callable[..., Daemon]):
+    shared = start()
+
     def ports(*words: str) -> list[int]:
         return [one["port"] for one in told_json(shared, "port", *words)["ports"]]
 
@@ -463,8 +465,9 @@ def test_names_for_ports(shared: Daemon):
     assert done.returncode == 2 and "did you mean domain?" in done.stderr
 
 
-def test_a_private_service_of_the_services_file(shared: Daemon):
+def test_a_private_service_of_the_services_file(start: Callable[..., Daemon]):
     """The lab has a mount namespace of its own: the machine's file stays as it is."""
+    shared = start()
     mine = Path("/tmp/berth-services-%d" % os.getpid())
     mine.write_text(Path("/etc/services").read_text() + "mine-alone 60123/udp mine-alias\n" + "x" * 100000 + "\n")
     subprocess.run(["mount", "--bind", str(mine), "/etc/services"], check=True)
