@@ -219,6 +219,7 @@ enum verdict verdict_of(const struct verdict_facts *facts, char out[static VERDI
 	if (facts->daemon.is_held && lead != NULL) {
 		snprintf(out, VERDICT_WORDS, "held by the DNS pool of %s (lend: reserved), idle now, to be lent again",
 			verdict_who(lead, who));
+		add_loans(&facts->daemon, out);
 		return VERDICT_POOL;
 	}
 	if (lead == NULL) {
