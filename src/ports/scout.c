@@ -20,7 +20,7 @@
 #include "base/error.h"
 #include "ports/process.h"
 
-enum { PATIENCE_MS = 5000, CHANNEL = 3 };
+enum { PATIENCE_MS = 5000, CHANNEL = 3, PART = 256 /* answers of a message: more do not fit a socket's buffer */ };
 
 struct scout {
 	int fd;
@@ -102,6 +102,11 @@ static void settle_down(int fd, pid_t parent)
 	keep_what_it_takes();
 }
 
+static size_t part_of(size_t count, size_t at)
+{
+	return count - at < PART ? count - at : PART;
+}
+
 static _Noreturn void serve(void)
 {
 	struct owner_want *want = xzalloc(SCOUT_MOST, sizeof(*want));
@@ -114,8 +119,9 @@ static _Noreturn void serve(void)
 			_exit(0);
 		size_t count = (size_t)len / sizeof(*want);
 		scout_look(want, count, answers);
-		if (send(CHANNEL, answers, count * sizeof(*answers), MSG_NOSIGNAL) < 0)
-			_exit(0);
+		for (size_t at = 0; at < count; at += PART)
+			if (send(CHANNEL, answers + at, part_of(count, at) * sizeof(*answers), MSG_NOSIGNAL) < 0)
+				_exit(0);
 	}
 }
 
@@ -124,7 +130,7 @@ static _Noreturn void serve(void)
 int scout_start(struct scout **out)
 {
 	int ends[2];
-	const int room = SCOUT_MOST * (int)sizeof(struct scout_answer) * 2;
+	const int room = PART * (int)sizeof(struct scout_answer) * 2;
 	pid_t parent = getpid();
 	*out = NULL;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0)
@@ -148,14 +154,16 @@ int scout_start(struct scout **out)
 
 int scout_ask(struct scout *scout, const struct owner_want *want, size_t count, struct scout_answer *answers)
 {
-	ssize_t len = (ssize_t)(count * sizeof(*answers));
 	struct pollfd ready = {.fd = scout->fd, .events = POLLIN};
 	if (send(scout->fd, want, count * sizeof(*want), MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
 		return E_CLOSED;
-	if (poll(&ready, 1, PATIENCE_MS) <= 0)
-		return E_TIMEOUT;
-	if (recv(scout->fd, answers, (size_t)len, MSG_DONTWAIT) != len)
-		return E_CLOSED;
+	for (size_t at = 0; at < count; at += PART) {
+		ssize_t len = (ssize_t)(part_of(count, at) * sizeof(*answers));
+		if (poll(&ready, 1, PATIENCE_MS) <= 0)
+			return E_TIMEOUT;
+		if (recv(scout->fd, answers + at, (size_t)len, MSG_DONTWAIT) != len)
+			return E_CLOSED;
+	}
 	for (size_t i = 0; i < count; i++)
 		answers[i].who[SCOUT_WHO - 1] = '\0';
 	return 0;

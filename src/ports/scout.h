@@ -16,7 +16,8 @@
 
 #include "ports/owner.h"
 
-enum { SCOUT_MOST = 256, SCOUT_WHO = 256 };
+/* A search costs much the same for one socket and for many. */
+enum { SCOUT_MOST = 2048, SCOUT_WHO = 256 };
 
 struct scout_answer {
 	pid_t pid;           /* 0: not found, or the kernel's */

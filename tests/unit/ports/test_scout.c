@@ -39,6 +39,12 @@ static void test_ours(void **state)
 		many[i] = want[0];
 	assert_int_equal(scout_ask(scout, many, SCOUT_MOST, answers), 0);
 	assert_int_equal(answers[0].pid, getpid());
+	/* As many answers as questions, whatever their number: nothing is left for the next. */
+	static const size_t counts[] = {1, 255, 256, 257, 512, SCOUT_MOST - 1};
+	for (size_t i = 0; i < COUNT_OF(counts); i++)
+		assert_int_equal(scout_ask(scout, many, counts[i], answers), 0);
+	assert_int_equal(scout_ask(scout, want, COUNT_OF(want), answers), 0);
+	assert_true(answers[0].pid == getpid() && answers[1].pid == 0);
 	close(fd);
 	scout_end(scout);
 }
