@@ -183,6 +183,18 @@ def test_a_changed_history_needs_a_restart(start: Callable[..., Daemon], tmp_pat
     assert any(line.startswith("history has changed") for line in warnings), warnings
 
 
+def test_the_folder_is_the_user_s(start: Callable[..., Daemon], tmp_path: Path):
+    """What berthd becomes after its start has to be able to write there."""
+    for folder in [tmp_path, *tmp_path.parents]:
+        if str(folder).startswith("/tmp/"):
+            folder.chmod(0o755)
+    daemon = start(user="nobody", history={"file": str(tmp_path / "made" / "deep" / "history.db")})
+    ask_some(3)
+    wait_until(lambda: history(daemon)["loans"] > 0)
+    folder = (tmp_path / "made" / "deep").stat()
+    assert folder.st_uid == NOBODY.pw_uid and folder.st_mode & 0o022 == 0
+
+
 def test_who_may_read_it(start: Callable[..., Daemon]):
     daemon = start()
     ask_some(3)
