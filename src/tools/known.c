@@ -145,10 +145,12 @@ static json_t *transports_json(uint8_t transports)
 json_t *known_service_json(const struct service *s)
 {
 	const char *description = registry_description(s);
-	return json_pack("{s:s, s:o, s:o, s:o, s:b, s:o}", "name", s->name, "port",
+	json_t *object = json_pack("{s:s, s:o, s:o, s:o, s:b}", "name", s->name, "port",
 		s->port != 0 ? json_integer(s->port) : json_null(), "transports", transports_json(s->transports), "rfc",
-		s->rfc != 0 ? json_integer(s->rfc) : json_null(), "alias", (int)s->is_alias, "description",
-		*description != '\0' ? json_string(description) : json_null());
+		s->rfc != 0 ? json_integer(s->rfc) : json_null(), "alias", (int)s->is_alias);
+	if (*description != '\0')
+		json_object_set_new(object, "description", json_string(description));
+	return object;
 }
 
 json_t *known_services_json(uint16_t port)

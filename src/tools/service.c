@@ -123,7 +123,8 @@ static json_t *service_json(const struct service *copy)
 {
 	json_t *object = known_service_json(copy);
 	const char *description = description_of(copy);
-	json_object_set_new(object, "description", *description != '\0' ? json_string(description) : json_null());
+	if (*description != '\0')
+		json_object_set_new(object, "description", json_string(description));
 	return object;
 }
 
