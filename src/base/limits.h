@@ -90,12 +90,11 @@
 #define LIMIT_LEDGER       65536 /* loans remembered: with 7,000 questions a second some nine seconds */
 
 /* --- history --- */
-#define LIMIT_HISTORY_QUEUE 65536 /* loans that wait for the disk: what the ledgers hold; more are counted as lost */
-#define LIMIT_HISTORY_SOCKETS                                                                                          \
-	65536 /* sockets of this machine that the watch keeps in mind; as many as there are ports */
-#define LIMIT_HISTORY_ENDED   4096 /* ends of sockets between two turns of the watch, a second; more are found out late */
-#define LIMIT_HISTORY_SEARCH  50   /* the search for owners rests so many times as long as it took: 2 % of a core */
-#define LIMIT_HISTORY_WATCH_S 5    /* the machine's sockets are listed that often */
+#define LIMIT_HISTORY_QUEUE   65536 /* loans that wait for the disk: what the ledgers hold; more are counted as lost */
+#define LIMIT_HISTORY_SOCKETS 65536 /* sockets of this machine that the watch keeps in mind */
+#define LIMIT_HISTORY_ENDED   4096  /* ends of sockets that it takes note of each second */
+#define LIMIT_HISTORY_SEARCH  50    /* the search for owners rests so many times as long as it took: 2 % */
+#define LIMIT_HISTORY_WATCH_S 5     /* the machine's sockets are listed that often */
 
 /* --- caches --- */
 #define LIMIT_CACHE_TTL_S    86400 /* RFC 8767 4: a TTL above a day is a mistake more often than a wish */

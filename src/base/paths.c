@@ -60,7 +60,7 @@ int path_make_folder(const char *path, bool *is_new)
 			continue;
 		memcpy(part, path, i);
 		part[i] = '\0';
-		made = mkdir(part, 0750) == 0;
+		made = mkdir(part, i == len ? 0750 : 0755) == 0;
 		if (!made && errno != EEXIST && !is_folder(part))
 			return error_of_errno(errno);
 	}

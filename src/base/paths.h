@@ -19,6 +19,6 @@ int path_control_socket(char *out, size_t size) __attribute__((nonnull, warn_unu
 /* What outlives a restart: /var/lib/berth for root, else $XDG_STATE_HOME/berth, else ~/.local/state/berth. 0, E_NOENT
  * when there is neither the one nor a home, or E_SPACE. It need not exist: path_make_folder. */
 int path_state_dir(char *out, size_t size) __attribute__((nonnull, warn_unused_result));
-/* Makes the folder and those above it that are missing, for their owner and group alone. 0, E_EXIST when something else
+/* Makes the folder, for its owner and group alone, and those above it that are missing, which all may pass. 0, E_EXIST when something else
  * stands there, or E_*, with errno. *is_new, which may be NULL: it was not there before. */
 int path_make_folder(const char *path, bool *is_new) __attribute__((nonnull(1), warn_unused_result));

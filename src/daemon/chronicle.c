@@ -18,6 +18,7 @@
 #include "base/paths.h"
 #include "daemon/server.h"
 #include "ports/history.h"
+#include "ports/scout.h"
 
 enum { PERIOD_US = 1000000, COPY = 256, WHY = 700 };
 
@@ -31,6 +32,8 @@ struct chronicle {
 	struct ledger_entry copy[COPY];
 	char why[WHY]; /* there is none; "" when none is wanted */
 };
+
+static struct scout *scout; /* from chronicle_prepare to open_history: it has to be older than the threads */
 
 /* --- the folder --- */
 
@@ -62,7 +65,7 @@ static void give_folder(const char *path, const char *user)
 	if (fstat(fd, &st) == 0 && st.st_uid == 0) {
 		give_files(fd, uid, gid);
 		(void)!fchown(fd, uid, gid);
-		(void)!fchmod(fd, 02750);
+		(void)!fchmod(fd, 02751); /* a registry that root imported is for all; the history's files are not */
 	}
 	close(fd);
 }
@@ -82,6 +85,9 @@ void chronicle_prepare(const struct config *config)
 	*strrchr(folder, '/') = '\0';
 	if (folder[0] == '\0' || path_make_folder(folder, &is_new) != 0)
 		return; /* opening the file says what is wrong */
+	if (config->history.watch && scout_start(&scout) != 0)
+		log_notice("history.watch: no process can be started to find the owners of sockets; users are recorded "
+			   "alone");
 	if (geteuid() == 0 && (is_new || !config->history.is_named))
 		give_folder(folder, config->user);
 }
@@ -139,11 +145,13 @@ static void open_history(struct chronicle *chronicle)
 		.tag_text = loan_tag_text,
 		.is_own = is_own,
 		.arg = chronicle->server->space,
+		.scout = scout,
 	};
 	if (conf.path == NULL)
 		snprintf(chronicle->why, WHY, "no folder to keep it in; name one with history.file, or set HOME");
 	else if (history_new(&chronicle->history, &conf, chronicle->why, WHY) == 0)
 		return;
+	scout_end(scout);
 	if (config->history.is_named)
 		log_warning("no history is kept: %s", chronicle->why);
 	else

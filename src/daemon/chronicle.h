@@ -14,6 +14,7 @@ struct chronicle;
 struct config;
 struct server;
 
+/* With watch, also the process that finds owners: while there are no threads. */
 void chronicle_prepare(const struct config *config) __attribute__((nonnull));
 struct chronicle *chronicle_new(struct server *server) __attribute__((nonnull, returns_nonnull));
 void chronicle_start(struct chronicle *chronicle) __attribute__((nonnull));

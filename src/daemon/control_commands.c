@@ -195,6 +195,8 @@ void control_run(struct control_call *call, const json_t *request)
 		control_run_ports(call);
 	else if (strcmp(cmd, "ports-change") == 0)
 		control_run_ports_change(call, request);
+	else if (strcmp(cmd, "map") == 0)
+		control_run_map(call);
 	else if (strcmp(cmd, "audit") == 0)
 		control_run_audit(call);
 	else if (strcmp(cmd, "query") == 0 || strcmp(cmd, "why") == 0)

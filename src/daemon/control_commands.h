@@ -25,6 +25,10 @@ void control_run_ports(struct control_call *call);
 void control_run_ports_change(struct control_call *call, const json_t *request);
 void control_run_audit(struct control_call *call);
 
+/* --- control_map.c --- */
+
+void control_run_map(struct control_call *call);
+
 /* --- control_commands.c --- */
 
 /* Runs the command named in the request. */

@@ -86,3 +86,21 @@ json_t *json_of_outcome(const struct outcome *outcome, const struct question *q)
 	}
 	return object;
 }
+
+json_t *json_of_ports(const struct port_set *set)
+{
+	json_t *list = json_array();
+	for (unsigned first = 1, last; first < PORTS_ALL; first = last + 1) {
+		char text[16];
+		last = first;
+		if (!port_set_has(set, (uint16_t)first))
+			continue;
+		while (last + 1 < PORTS_ALL && port_set_has(set, (uint16_t)(last + 1)))
+			last++;
+		int len = snprintf(text, sizeof(text), "%u", first);
+		if (last > first)
+			snprintf(text + len, sizeof(text) - (size_t)len, "-%u", last);
+		json_array_append_new(list, json_string(text));
+	}
+	return list;
+}

@@ -6,4 +6,6 @@
 #include "resolve/resolver.h"
 
 json_t *json_of_loan(const struct ledger_entry *loan);
+/* ["5353", "60100-60199"]: as a configuration has them. */
+json_t *json_of_ports(const struct port_set *set);
 json_t *json_of_outcome(const struct outcome *outcome, const struct question *q);

@@ -26,6 +26,10 @@ static void finish_port(struct survey *survey)
 		(int)(why == PORT_USABLE), "taken_by_other", (int)port_space_is_taken(server->space, survey->port),
 		"held", (int)(!survey->is_lent && port_space_is_lent(server->space, survey->port)), "loans", loans,
 		"pid", (int)getpid());
+	if (survey->loan_count > 0) {
+		json_object_set_new(reply, "loan_count", json_integer((json_int_t)survey->loan_count));
+		json_object_set_new(reply, "loans_since", json_real((double)survey->loans_since_us / 1e6));
+	}
 	if (why != PORT_USABLE)
 		json_object_set_new(reply, "why_not", json_string(port_why_text(why)));
 	if (survey->is_lent)
@@ -150,33 +154,14 @@ static int change_rules(struct usable_rules *rules, const json_t *request, char 
 	return exclude != NULL ? move_ports(&rules->exclude, &rules->include, exclude, why) : 0;
 }
 
-/* ["5353", "60100-60199"]: as a configuration has them. */
-static json_t *set_json(const struct port_set *set)
-{
-	json_t *list = json_array();
-	for (unsigned first = 1, last; first < PORTS_ALL; first = last + 1) {
-		char text[16];
-		last = first;
-		if (!port_set_has(set, (uint16_t)first))
-			continue;
-		while (last + 1 < PORTS_ALL && port_set_has(set, (uint16_t)(last + 1)))
-			last++;
-		int len = snprintf(text, sizeof(text), "%u", first);
-		if (last > first)
-			snprintf(text + len, sizeof(text) - (size_t)len, "-%u", last);
-		json_array_append_new(list, json_string(text));
-	}
-	return list;
-}
-
 static json_t *usable_json(const struct server *server, const struct usable *usable, const struct usable_rules *rules)
 {
 	unsigned among = server_among(server->first, usable->count[PORT_USABLE]);
 	char range[16];
 	snprintf(range, sizeof(range), "%u-%u", rules->range.first, rules->range.last);
 	return json_pack("{s:s, s:i, s:f, s:o, s:o, s:o}", "range", range, "usable", (int)usable->count[PORT_USABLE],
-		"bits", port_bits(among), "away", away_json(usable), "exclude", set_json(&rules->exclude), "include",
-		set_json(&rules->include));
+		"bits", port_bits(among), "away", away_json(usable), "exclude", json_of_ports(&rules->exclude),
+		"include", json_of_ports(&rules->include));
 }
 
 /* Too few ports for a change to be sane: refused, or berthd could not ask anybody. */

@@ -21,6 +21,11 @@ static void look_at_port(struct survey *survey, const struct worker *worker)
 	qsort(survey->loan, survey->loans, sizeof(survey->loan[0]), compare_loans);
 	if (survey->loans > LOANS_SHOWN)
 		survey->loans = LOANS_SHOWN;
+	uint64_t oldest_us;
+	size_t count = ledger_count(worker->ledger, survey->port, &oldest_us);
+	if (count > 0 && (survey->loan_count == 0 || oldest_us < survey->loans_since_us))
+		survey->loans_since_us = oldest_us;
+	survey->loan_count += count;
 	if (pool_find_lent(worker->pool, survey->port, &survey->lent))
 		survey->is_lent = true;
 }

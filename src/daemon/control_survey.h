@@ -21,6 +21,8 @@ struct survey {
 	uint16_t port;
 	struct ledger_entry loan[2 * LOANS_SHOWN], lent; /* the second half: room while a worker's are added */
 	size_t loans;
+	size_t loan_count;       /* of all that the ledgers know, */
+	uint64_t loans_since_us; /* and the begin of the first */
 	bool is_lent;
 };
 

@@ -293,7 +293,7 @@ int history_new(struct history **out, const struct history_conf *conf, char *why
 	history->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	pthread_mutex_init(&history->lock, NULL);
 	if (conf->watch)
-		history->watch = history_watch_new(conf->is_own, conf->arg);
+		history->watch = history_watch_new(conf->is_own, conf->arg, conf->scout);
 	tell_state(history);
 	if (history->wake_fd < 0 || start_thread(history) != 0) {
 		snprintf(why, size, "no thread or descriptor is left for the history");

@@ -33,6 +33,8 @@ enum { HISTORY_QUESTION = 300, HISTORY_WHO = 256, HISTORY_PEER = 64, HISTORY_LIM
 
 #define HISTORY_NO_USER ((uid_t)-1)
 
+struct scout;
+
 struct history_conf {
 	const char *path;
 	uint64_t bytes; /* of the file and its log; the oldest rows go first */
@@ -44,6 +46,8 @@ struct history_conf {
 	 * history's thread. NULL: none is. */
 	bool (*is_own)(void *arg, uint16_t port);
 	void *arg;
+	struct scout
+		*scout; /* ports/scout.h, finds owners; taken over when history_new succeeds with watch. NULL: none */
 };
 
 struct history;

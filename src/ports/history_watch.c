@@ -15,13 +15,13 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "ports/diag.h"
-#include "ports/owner.h"
-#include "ports/process.h"
+#include "ports/scout.h"
 
 enum {
 	BUCKETS = 16384,
 	SIGHTINGS = 2,      /* lists that must have seen a socket */
 	LOANS_US = 3000000, /* by then the loans that ended at that moment were collected */
+	SEARCH_US = 50000,  /* for owners, at a time */
 	PERIOD_US = LIMIT_HISTORY_WATCH_S * 1000000,
 };
 
@@ -53,7 +53,8 @@ struct ended {
 struct history_watch {
 	bool (*is_own)(void *arg, uint16_t port);
 	void *arg;
-	struct diag *ends; /* NULL: the kernel does not tell */
+	struct scout *scout; /* NULL: none, or it ended */
+	struct diag *ends;   /* NULL: the kernel does not tell */
 	struct held *bucket[BUCKETS];
 	size_t count;
 	struct ended *ended; /* [LIMIT_HISTORY_ENDED], those of this turn */
@@ -77,11 +78,12 @@ static bool is_nobody(void *arg, uint16_t port)
 	return false;
 }
 
-struct history_watch *history_watch_new(bool (*is_own)(void *arg, uint16_t port), void *arg)
+struct history_watch *history_watch_new(bool (*is_own)(void *arg, uint16_t port), void *arg, struct scout *scout)
 {
 	struct history_watch *watch = xzalloc(1, sizeof(*watch));
 	watch->is_own = is_own != NULL ? is_own : is_nobody;
 	watch->arg = arg;
+	watch->scout = scout;
 	watch->ended = xalloc(LIMIT_HISTORY_ENDED * sizeof(watch->ended[0]));
 	watch->brief = xalloc(LIMIT_HISTORY_ENDED * sizeof(watch->brief[0]));
 	if (diag_open_ended(&watch->ends) != 0)
@@ -99,6 +101,7 @@ void history_watch_free(struct history_watch *watch)
 			next = held->next;
 			free(held);
 		}
+	scout_end(watch->scout);
 	diag_close(watch->ends);
 	free(watch->ended);
 	free(watch->brief);
@@ -251,9 +254,15 @@ static enum diag_state state_before(const struct diag_socket *socket)
 	return has_peer ? DIAG_CONNECTED : DIAG_UNCONNECTED;
 }
 
+/* Of a pool that holds ports ahead, while it swaps one: it never was lent (ports/moor.h, moor_darken). */
+static bool is_dark(const struct diag_socket *socket)
+{
+	return socket->transport == PORT_UDP && addr_port(&socket->peer) == 1 && addr_is_loopback(&socket->peer);
+}
+
 static void remember_brief(struct history_watch *watch, const struct ended *end, const struct held *held)
 {
-	if (watch->brief_count == LIMIT_HISTORY_ENDED)
+	if (watch->brief_count == LIMIT_HISTORY_ENDED || is_dark(&end->socket))
 		return;
 	struct brief *brief = &watch->brief[watch->brief_count++];
 	*brief = (struct brief){end->socket, end->at_us, end->at_us, true, false};
@@ -274,7 +283,8 @@ static int take_ends(struct history_watch *watch, struct history_rows *rows)
 		struct held **place = place_of(watch, end->socket.cookie), *held = *place;
 		if (held != NULL && held->row != 0)
 			code = history_rows_end_holding(rows, held->row, end->at_us, HISTORY_EXACT);
-		else if (!is_accepted(watch, held != NULL ? &held->socket : &end->socket))
+		else if ((held == NULL || held->sightings > 0) &&
+			 !is_accepted(watch, held != NULL ? &held->socket : &end->socket))
 			remember_brief(watch, end, held);
 		if (held != NULL)
 			forget(watch, place);
@@ -309,59 +319,51 @@ static int take_briefs(struct history_watch *watch, struct history_rows *rows)
 
 /* --- whose --- */
 
-/* "unbound (unbound.service)" */
-static void name_owner(struct held *held, struct arena *arena, pid_t pid)
+/* One that cannot be asked any more is not asked again: then what this process itself may see is all there is. */
+static void ask_owners(struct history_watch *watch, struct owner_want *want, size_t count, struct scout_answer *answers)
 {
-	const struct process *process = process_read(arena, pid);
-	if (process == NULL)
+	if (watch->scout != NULL && scout_ask(watch->scout, want, count, answers) == 0)
 		return;
-	const char *place = process->place.container[0] != '\0' ? process->place.container : process->place.unit;
-	held->pid = pid;
-	if (*place != '\0')
-		snprintf(held->who, sizeof(held->who), "%.95s (%.150s)", process->name, place);
-	else
-		snprintf(held->who, sizeof(held->who), "%.95s", process->name);
+	if (watch->scout != NULL)
+		log_notice("history.watch: the process that finds the owners of sockets has ended; users are recorded "
+			   "alone");
+	scout_end(watch->scout);
+	watch->scout = NULL;
+	scout_look(want, count, answers);
 }
 
-/* Sockets of one process follow each other as they were found, seldom far apart. */
-static void name_owners(struct held **fresh, const struct owner_found *found, size_t count)
-{
-	struct arena arena;
-	const struct held *last = NULL;
-	arena_init(&arena);
-	for (size_t i = 0; i < count; i++) {
-		struct held *held = fresh[found[i].want];
-		if (held->pid != 0)
-			continue; /* the first of several that have it */
-		if (last != NULL && last->pid == found[i].pid) {
-			held->pid = last->pid;
-			memcpy(held->who, last->who, sizeof(held->who));
-		} else {
-			name_owner(held, &arena, found[i].pid);
-		}
-		last = held;
-	}
-	arena_deinit(&arena);
-}
-
-static void search_owners(struct history_watch *watch, struct held **fresh, size_t count)
+static void search_some(struct history_watch *watch, struct held **fresh, size_t count)
 {
 	struct owner_want *want = xzalloc(count, sizeof(*want));
-	struct owner_found *found;
-	struct pids pids = {0};
-	size_t found_count;
-	uint64_t begin_us = clock_mono_us();
+	struct scout_answer *answers = xzalloc(count, sizeof(*answers));
 	for (size_t i = 0; i < count; i++)
 		want[i] = (struct owner_want){.inode = fresh[i]->socket.inode,
 			.cgroup = fresh[i]->socket.cgroup,
 			.uid = fresh[i]->socket.uid};
-	owners_find(want, count, &pids, &found, &found_count);
-	name_owners(fresh, found, found_count);
-	uint64_t now_us = clock_mono_us();
-	watch->search_mono_us = now_us + (now_us - begin_us) * LIMIT_HISTORY_SEARCH;
-	pids_deinit(&pids);
-	free(found);
+	ask_owners(watch, want, count, answers);
+	for (size_t i = 0; i < count; i++) {
+		fresh[i]->pid = answers[i].pid;
+		memcpy(fresh[i]->who, answers[i].who, sizeof(answers[i].who));
+	}
+	free(answers);
 	free(want);
+}
+
+/* As many as the time allows; how many. The rest waits for its turn. */
+static size_t search_owners(struct history_watch *watch, struct held **fresh, size_t count)
+{
+	uint64_t begin_us = clock_mono_us(), now_us = begin_us;
+	size_t done = 0;
+	if (begin_us < watch->search_mono_us)
+		return 0;
+	while (done < count && now_us - begin_us < SEARCH_US) {
+		size_t some = count - done < SCOUT_MOST ? count - done : SCOUT_MOST;
+		search_some(watch, fresh + done, some);
+		done += some;
+		now_us = clock_mono_us();
+	}
+	watch->search_mono_us = now_us + (now_us - begin_us) * LIMIT_HISTORY_SEARCH;
+	return done;
 }
 
 /* --- the list --- */
@@ -402,10 +404,9 @@ static int look(struct history_watch *watch, struct history_rows *rows)
 	struct held **fresh = xalloc((watch->count + 1) * sizeof(struct held *));
 	size_t count = 0;
 	int code = sweep(watch, rows, fresh, &count);
-	bool may_search = clock_mono_us() >= watch->search_mono_us;
-	if (count > 0 && may_search && code == SQLITE_OK)
-		search_owners(watch, fresh, count);
-	for (size_t i = 0; i < count && may_search && code == SQLITE_OK; i++)
+	if (count > 0 && code == SQLITE_OK)
+		count = search_owners(watch, fresh, count);
+	for (size_t i = 0; i < count && code == SQLITE_OK; i++)
 		code = write_held(rows, fresh[i]);
 	free(fresh);
 	return code == SQLITE_OK ? history_rows_looked(rows, watch->now_us) : code;

@@ -1,7 +1,7 @@
 /* Who held which port of this machine from when to when, for the history: the kernel tells the end of each socket, and
  * all of them are listed every few seconds. For ports/history.c alone.
  *
- *	struct history_watch *watch = history_watch_new(is_own, arg);
+ *	struct history_watch *watch = history_watch_new(is_own, arg, scout);
  *	poll(history_watch_fd(watch)) -> history_watch_read(watch, now_us);
  *	code = history_watch_turn(watch, rows, now_us);              once a second
  *	code = history_watch_end(watch, rows, now_us);
@@ -15,8 +15,10 @@
 #include "ports/history_rows.h"
 
 struct history_watch;
+struct scout;
 
-struct history_watch *history_watch_new(bool (*is_own)(void *arg, uint16_t port), void *arg)
+/* Takes over the scout, which may be NULL. */
+struct history_watch *history_watch_new(bool (*is_own)(void *arg, uint16_t port), void *arg, struct scout *scout)
 	__attribute__((returns_nonnull));
 /* NULL is allowed. */
 void history_watch_free(struct history_watch *watch);

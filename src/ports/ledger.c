@@ -55,6 +55,37 @@ size_t ledger_since(const struct ledger *ledger, uint64_t *seen, struct ledger_e
 	return count;
 }
 
+static size_t have(const struct ledger *ledger)
+{
+	return ledger->added < ledger->room ? (size_t)ledger->added : ledger->room;
+}
+
+size_t ledger_count(const struct ledger *ledger, uint16_t port, uint64_t *oldest_us)
+{
+	size_t count = 0, all = have(ledger);
+	*oldest_us = 0;
+	for (size_t i = 0; i < all; i++) {
+		const struct ledger_entry *entry = &ledger->entry[i];
+		if (entry->port != port)
+			continue;
+		if (count++ == 0 || entry->begin_us < *oldest_us)
+			*oldest_us = entry->begin_us;
+	}
+	return count;
+}
+
+/* In the order of their ends; a clock that was set back only makes the walk longer or shorter. */
+void ledger_mark(const struct ledger *ledger, uint64_t since_us, struct port_set *set)
+{
+	size_t all = have(ledger);
+	for (size_t i = 1; i <= all; i++) {
+		const struct ledger_entry *entry = &ledger->entry[(ledger->next + ledger->room - i) % ledger->room];
+		if (entry->begin_us + entry->took_us < since_us)
+			return;
+		port_set_add(set, entry->port);
+	}
+}
+
 const char *transport_text(enum transport transport)
 {
 	return transport == TRANSPORT_TCP ? "tcp" : "udp";

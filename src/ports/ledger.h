@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "base/addr.h"
+#include "ports/set.h"
 
 enum { LOAN_TAG = 96 };
 
@@ -56,6 +57,11 @@ size_t ledger_find(const struct ledger *ledger, uint16_t port, struct ledger_ent
  * moves *seen behind them; returns how many. What the ring has lost since is passed over and added to *lost. */
 size_t ledger_since(const struct ledger *ledger, uint64_t *seen, struct ledger_entry *out, size_t room, uint64_t *lost)
 	__attribute__((nonnull));
+
+/* Of how many loans of the port the ledger knows; *oldest_us is the begin of the first of them. */
+size_t ledger_count(const struct ledger *ledger, uint16_t port, uint64_t *oldest_us) __attribute__((nonnull));
+/* Adds the ports of the loans that ended since that moment. */
+void ledger_mark(const struct ledger *ledger, uint64_t since_us, struct port_set *set) __attribute__((nonnull));
 
 const char *transport_text(enum transport transport);
 const char *loan_outcome_text(enum loan_outcome outcome);

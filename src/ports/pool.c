@@ -342,3 +342,9 @@ bool pool_find_lent(const struct pool *pool, uint16_t port, struct ledger_entry 
 	}
 	return false;
 }
+
+void pool_mark_lent(const struct pool *pool, struct port_set *set)
+{
+	for (const struct link *l = pool->lent.next; l != &pool->lent; l = l->next)
+		port_set_add(set, container_of(l, struct loan, link)->port);
+}

@@ -99,3 +99,5 @@ void pool_state(const struct pool *pool, struct pool_state *out);
 struct port_range pool_moorable(const struct pool *pool);
 /* Fills an entry with what is known of the port's loan now; false when the pool has not lent it. */
 bool pool_find_lent(const struct pool *pool, uint16_t port, struct ledger_entry *out);
+/* Adds the ports of all loans that are out. */
+void pool_mark_lent(const struct pool *pool, struct port_set *set) __attribute__((nonnull));

@@ -8,7 +8,10 @@
  *
  * A row is one name, port and RFC with all transports for which they hold; "x11", which has 6000-6063, has a row for
  * each port. What has no name in the registry (reserved and unassigned numbers, "any private mail system") has no row.
- * The rows are constants and live for ever. Thread: any. Made by scripts/make-registry. */
+ * The rows are constants and live for ever. Thread: any. Made by scripts/make-registry.
+ *
+ * A newer registry may take the place of the built-in one (ports/registry_import.h, registry_file.h), with descriptions:
+ * registry_use, before there are threads. */
 #pragma once
 
 #include <stdbool.h>
@@ -28,6 +31,22 @@ struct service {
 	uint8_t transports; /* bits of enum service_transport; 0: the registry does not say */
 	bool is_alias;      /* an older spelling or a second name of another row of the same port */
 };
+
+/* A whole registry. */
+struct registry {
+	const char *date;             /* "2026-08-17" */
+	size_t count;                 /* of rows, at most 65,535 */
+	const struct service *rows;   /* by port; of a port, aliases last; then by name */
+	const uint16_t *by_name;      /* the rows in the order of their names */
+	const uint32_t *descriptions; /* of each row, where in `texts`; NULL: there are none */
+	const char *texts;            /* each ends in NUL; "" comes first */
+	size_t texts_len;
+};
+
+/* From now on this one, which must stay; NULL: the built-in one. */
+void registry_use(const struct registry *registry);
+/* What the registry says of a row that it gave; "" for nothing. */
+const char *registry_description(const struct service *row) __attribute__((nonnull, returns_nonnull));
 
 /* When the IANA changed it last: "2026-08-17". */
 const char *registry_date(void);

@@ -7,6 +7,8 @@
 #include "ports/model.h"
 #include "ports/registry.h"
 
+enum { AGO = 32 };
+
 /* --- who --- */
 
 const char *verdict_who(const struct holder *holder, char out[static VERDICT_WHO])
@@ -168,22 +170,63 @@ static enum verdict of_other_namespace(const struct verdict_facts *facts, const 
 	return verdict;
 }
 
+/* "12 ms", "3.1 s", "14 min": of something that was a moment ago, exact as a person wants it. */
+static const char *ago_text(uint64_t us, char out[static AGO])
+{
+	const double s = (double)us / 1e6;
+	if (s < 1)
+		snprintf(out, AGO, "%.0f ms", s * 1e3);
+	else if (s < 120)
+		snprintf(out, AGO, s < 10 ? "%.1f s" : "%.0f s", s);
+	else
+		snprintf(out, AGO, "%.0f min", s / 60);
+	return out;
+}
+
+static void add_loans(const struct verdict_daemon *daemon, char *out)
+{
+	size_t len = strlen(out);
+	if (daemon->loans > 0 && daemon->since != NULL)
+		snprintf(out + len, VERDICT_WORDS - len, "; %zu loan%s since %.40s", daemon->loans,
+			daemon->loans == 1 ? "" : "s", daemon->since);
+}
+
+/* What nobody has now berthd may have lent a moment ago. */
+static void add_last_loan(const struct verdict_daemon *daemon, char *out)
+{
+	char ago[AGO];
+	size_t len = strlen(out);
+	if (daemon->last_question == NULL)
+		return;
+	snprintf(out + len, VERDICT_WORDS - len, "; berthd lent it for %.200s to %.80s until %s ago",
+		daemon->last_question, daemon->last_server != NULL ? daemon->last_server : "a server",
+		ago_text(daemon->last_ago_us, ago));
+	add_loans(daemon, out);
+}
+
 enum verdict verdict_of(const struct verdict_facts *facts, char out[static VERDICT_WORDS])
 {
 	const struct holder *lead = verdict_lead(facts);
 	char who[VERDICT_WHO];
 	if (facts->daemon.question != NULL) {
-		snprintf(out, VERDICT_WORDS, "lent by berthd, to ask %.80s for %.300s: unremarkable",
-			facts->daemon.server != NULL ? facts->daemon.server : "a server", facts->daemon.question);
+		char ago[AGO];
+		snprintf(out, VERDICT_WORDS, "lent by berthd, to ask %.80s for %.300s, %s ago: unremarkable",
+			facts->daemon.server != NULL ? facts->daemon.server : "a server", facts->daemon.question,
+			ago_text(facts->daemon.ago_us, ago));
+		add_loans(&facts->daemon, out);
 		return VERDICT_LENT;
 	}
 	if (facts->daemon.is_held && lead != NULL) {
 		snprintf(out, VERDICT_WORDS, "held by the DNS pool of %s (lend: reserved), idle now, to be lent again",
 			verdict_who(lead, who));
+		add_loans(&facts->daemon, out);
 		return VERDICT_POOL;
 	}
-	if (lead == NULL)
-		return of_nobody(facts, out);
+	if (lead == NULL) {
+		enum verdict verdict = of_nobody(facts, out);
+		add_last_loan(&facts->daemon, out);
+		return verdict;
+	}
 	return lead->ns->is_ours ? of_lead(facts, lead, out) : of_other_namespace(facts, lead, out);
 }
 

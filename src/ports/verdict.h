@@ -30,8 +30,13 @@ enum verdict {
 
 /* What berthd says of the port, as far as it was asked. */
 struct verdict_daemon {
-	bool is_held;                  /* bound ahead and idle */
-	const char *question, *server; /* NULL, or it is lent to ask this */
+	bool is_held;                            /* bound ahead and idle */
+	const char *question, *server;           /* NULL, or it is lent to ask this */
+	uint64_t ago_us;                         /* since then */
+	size_t loans;                            /* remembered ones that ended, since when: */
+	const char *since;                       /* as text; NULL where there are none */
+	const char *last_question, *last_server; /* of the newest of them, which ended so long ago: */
+	uint64_t last_ago_us;
 };
 
 struct verdict_facts {

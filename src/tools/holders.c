@@ -3,13 +3,16 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <time.h>
 
 #include "base/arena.h"
+#include "base/clock.h"
 #include "base/error.h"
 #include "ports/inspect.h"
 #include "ports/model.h"
 #include "tools/holder.h"
 #include "tools/print.h"
+#include "tools/screen.h"
 #include "tools/tool.h"
 
 enum { WHERE = 48, PORTS_LEAST = 16, PORTS_USUAL = 44, PORTS_TEXT = 128, OTHERS = 76, NAME_WIDTH = 20 };
@@ -192,11 +195,11 @@ static void print_row(const struct row *row, int where_width)
 	print_padded(name_of(row), NAME_WIDTH);
 	printf(" %7s  %-12.12s  ", pid, is_kernel ? "-" : process_user_text(uid, user));
 	print_padded(where_words(row, where), where_width);
-	printf("  %6u %6u %6u %6u  %s%s%s\n", row->udp, row->listening, row->tcp, row->ports, style(STYLE_PORT), ports,
+	printf("  %6u %6u %6u %6u  %s%s%s", row->udp, row->listening, row->tcp, row->ports, style(STYLE_PORT), ports,
 		style(STYLE_PLAIN));
 }
 
-static int print_table(const struct table *table, const struct inspection *seen)
+static int where_column(const struct table *table)
 {
 	int width = 5;
 	char where[WHERE];
@@ -204,13 +207,27 @@ static int print_table(const struct table *table, const struct inspection *seen)
 		int w = width_of(where_words(&table->rows[i], where));
 		width = w > width ? w : width;
 	}
+	return width;
+}
+
+static void print_head(int width)
+{
+	printf("%s%-*s %7s  %-12s  %-*s  %6s %6s %6s %6s  %s%s", style(STYLE_DIM), NAME_WIDTH, "process", "pid", "user",
+		width, "where", "udp", "listen", "tcp", "ports", "which", style(STYLE_PLAIN));
+}
+
+static int print_table(const struct table *table, const struct inspection *seen)
+{
+	int width = where_column(table);
 	if (table->count == 0)
-		printf("Nobody holds such a port.\n");
+		printf("Nobody holds such a port.");
 	else
-		printf("%s%-*s %7s  %-12s  %-*s  %6s %6s %6s %6s  %s%s\n", style(STYLE_DIM), NAME_WIDTH, "process",
-			"pid", "user", width, "where", "udp", "listen", "tcp", "ports", "which", style(STYLE_PLAIN));
-	for (size_t i = 0; i < table->count; i++)
+		print_head(width);
+	for (size_t i = 0; i < table->count; i++) {
+		putchar('\n');
 		print_row(&table->rows[i], width);
+	}
+	putchar('\n');
 	if (seen->is_owner_denied || seen->is_namespace_denied || seen->is_socket_denied) {
 		putchar('\n');
 		if (seen->is_owner_denied)
@@ -240,12 +257,115 @@ static json_t *row_json(const struct row *row)
 		(int)row->tcp, "port_count", (int)row->ports, "ports", ports);
 }
 
-static int print_as_json(const struct table *table, const struct inspection *seen)
+static json_t *table_json(const struct table *table, const struct inspection *seen)
 {
 	json_t *rows = json_array();
 	for (size_t i = 0; i < table->count; i++)
 		json_array_append_new(rows, row_json(&table->rows[i]));
-	return print_json(json_pack("{s:o, s:o}", "holders", rows, "searched", holder_search_json(seen)));
+	return json_pack("{s:o, s:o}", "holders", rows, "searched", holder_search_json(seen));
+}
+
+/* --- one look --- */
+
+/* 0, or E_*. */
+static int look(struct table *table, struct inspection **seen)
+{
+	struct inspect_ask ask = {.ports = {1, PORTS_ALL - 1}, .reach = INSPECT_ALL};
+	if (table->tool->dynamic)
+		ask.ports = port_class_range(PORT_DYNAMIC);
+	int ret = inspect(seen, &ask);
+	if (ret != 0)
+		return ret;
+	fill(table, *seen);
+	if (table->count > 0)
+		qsort(table->rows, table->count, sizeof(*table->rows), compare_rows);
+	return 0;
+}
+
+static void forget(struct table *table, struct inspection *seen)
+{
+	for (size_t i = 0; i < table->count; i++)
+		free(table->rows[i].ranges);
+	free(table->rows);
+	inspect_free(seen);
+	*table = (struct table){.tool = table->tool};
+}
+
+/* --- live --- */
+
+static void draw(const struct table *table, unsigned interval_ms)
+{
+	char holders[PRINT_COUNT];
+	unsigned ports = 0;
+	for (size_t i = 0; i < table->count; i++)
+		ports += table->rows[i].ports;
+	screen_begin();
+	if (screen_line())
+		printf("%sWho holds ports%s  %s%s, %u ports; every %g s; q or Ctrl-C ends%s", style(STYLE_BOLD),
+			style(STYLE_PLAIN), style(STYLE_DIM), counted((int64_t)table->count, "holder", holders), ports,
+			interval_ms / 1e3, style(STYLE_PLAIN));
+	(void)screen_line();
+	int width = where_column(table);
+	if (screen_line())
+		print_head(width);
+	for (size_t i = 0; i < table->count && screen_line(); i++)
+		print_row(&table->rows[i], width);
+	screen_end();
+}
+
+static int watch_on_screen(struct table *table, unsigned interval_ms)
+{
+	struct inspection *seen = NULL;
+	enum screen_event event = SCREEN_DUE;
+	uint64_t next_us = 0;
+	screen_enter();
+	while (event != SCREEN_QUIT) {
+		if (event == SCREEN_DUE) {
+			forget(table, seen);
+			seen = NULL;
+			print_forget();
+			(void)look(table, &seen);
+			next_us = clock_mono_us() + interval_ms * UINT64_C(1000);
+		}
+		draw(table, interval_ms);
+		event = screen_wait(next_us);
+	}
+	screen_leave();
+	forget(table, seen);
+	return EXIT_GOOD;
+}
+
+static int watch_in_lines(struct table *table, unsigned interval_ms)
+{
+	struct timespec left = {interval_ms / 1000, (long)(interval_ms % 1000) * 1000000};
+	for (;;) {
+		struct inspection *seen;
+		if (look(table, &seen) != 0)
+			return tool_fail(table->tool, "the kernel's socket tables (sock_diag) could not be asked");
+		json_t *line = table_json(table, seen);
+		json_dumpf(line, stdout, JSON_COMPACT | JSON_ENSURE_ASCII);
+		putchar('\n');
+		json_decref(line);
+		forget(table, seen);
+		print_forget();
+		if (fflush(stdout) != 0)
+			return EXIT_FAILED; /* main says why */
+		nanosleep(&left, NULL);
+	}
+}
+
+static int watch(const struct tool *tool, int argc, char **argv)
+{
+	static struct table table;
+	unsigned interval_ms;
+	const char *text = *tool->watch != '\0' ? tool->watch : argc > 0 ? argv[0] : "2";
+	table.tool = tool;
+	if (argc > (*tool->watch == '\0'))
+		return tool_usage(&verb_holders, "\"%s\" is one word too many beside --watch", argv[argc - 1]);
+	int code = tool_interval(&verb_holders, text, &interval_ms);
+	if (code != EXIT_GOOD)
+		return code;
+	return !tool->json && screen_can() ? watch_on_screen(&table, interval_ms) : watch_in_lines(&table, interval_ms);
 }
 
 /* --- the verb --- */
@@ -254,26 +374,19 @@ static int run_holders(const struct tool *tool, int argc, char **argv)
 {
 	struct table table = {.tool = tool};
 	struct inspection *seen;
-	struct inspect_ask ask = {.ports = {1, PORTS_ALL - 1}, .reach = INSPECT_ALL};
+	if (tool->watch != NULL)
+		return watch(tool, argc, argv);
 	if (argc > 0)
 		return tool_usage(&verb_holders, "\"%s\" is one word too many; a port's holders: berth port %s",
 			argv[0], argv[0]);
-	if (tool->dynamic)
-		ask.ports = port_class_range(PORT_DYNAMIC);
-	int ret = inspect(&seen, &ask);
+	int ret = look(&table, &seen);
 	if (ret != 0)
 		return tool_fail(tool,
 			"the kernel's socket tables (sock_diag) could not be asked: %s; are the modules "
 			"inet_diag, tcp_diag and udp_diag there?",
 			error_text(ret));
-	fill(&table, seen);
-	if (table.count > 0)
-		qsort(table.rows, table.count, sizeof(*table.rows), compare_rows);
-	int code = tool->json ? print_as_json(&table, seen) : print_table(&table, seen);
-	for (size_t i = 0; i < table.count; i++)
-		free(table.rows[i].ranges);
-	free(table.rows);
-	inspect_free(seen);
+	int code = tool->json ? print_json(table_json(&table, seen)) : print_table(&table, seen);
+	forget(&table, seen);
 	return code;
 }
 
@@ -289,7 +402,9 @@ const struct verb verb_holders = {
 	"  --dynamic        ports from 49152 on\n"
 	"  --listening      TCP listeners, and UDP sockets that hear everybody\n"
 	"  --udp            UDP alone\n"
-	"  --process NAME   processes with NAME in their name, or with that pid\n\n"
+	"  --process NAME   processes with NAME in their name, or with that pid\n"
+	"  --watch [SECONDS]  shows it live until Ctrl-C or q; a line of JSON each time\n"
+	"                   where standard output is no terminal\n\n"
 	"  berth holders --dynamic --udp\n"
 	"  berth holders --listening --process nginx\n",
 	run_holders,

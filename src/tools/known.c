@@ -57,6 +57,12 @@ const char *known_services_words(uint16_t port, char out[static KNOWN_WORDS])
 	return out;
 }
 
+const char *known_description(uint16_t port)
+{
+	const struct service *s = registry_of_port(port, 0);
+	return s != NULL ? registry_description(s) : "";
+}
+
 const char *known_short(uint16_t port, char out[static KNOWN_WORDS])
 {
 	const struct service *s = registry_of_port(port, 0);
@@ -138,9 +144,13 @@ static json_t *transports_json(uint8_t transports)
 
 json_t *known_service_json(const struct service *s)
 {
-	return json_pack("{s:s, s:o, s:o, s:o, s:b}", "name", s->name, "port",
+	const char *description = registry_description(s);
+	json_t *object = json_pack("{s:s, s:o, s:o, s:o, s:b}", "name", s->name, "port",
 		s->port != 0 ? json_integer(s->port) : json_null(), "transports", transports_json(s->transports), "rfc",
 		s->rfc != 0 ? json_integer(s->rfc) : json_null(), "alias", (int)s->is_alias);
+	if (*description != '\0')
+		json_object_set_new(object, "description", json_string(description));
+	return object;
 }
 
 json_t *known_services_json(uint16_t port)

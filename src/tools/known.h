@@ -18,6 +18,8 @@ enum { KNOWN_WORDS = 512 };
 
 /* "https, on UDP and TCP (RFC 9110), on SCTP (RFC 9260)"; "" when none is registered. */
 const char *known_services_words(uint16_t port, char out[static KNOWN_WORDS]);
+/* What an imported registry says of the port's first service; "" for nothing. */
+const char *known_description(uint16_t port);
 /* One name for a column: a service's, else that of the program it clashes with in brackets; "" when there is none. */
 const char *known_short(uint16_t port, char out[static KNOWN_WORDS]);
 /* Aligned lines, the first one with a label; nothing when there is no known use. */

@@ -10,16 +10,17 @@
 #include "base/escape.h"
 #include "base/paths.h"
 #include "tools/print.h"
+#include "tools/registry.h"
 #include "tools/tool.h"
 
 #ifndef BERTH_VERSION
 #define BERTH_VERSION "unreleased"
 #endif
 
-enum { TIMEOUT_MS = 10000, SECONDS_MAX = 3600, COUNT_LEAST = 16, COUNT_MOST = 10000 };
+enum { TIMEOUT_MS = 10000, SECONDS_MAX = 3600, INTERVAL_LEAST_MS = 100, COUNT_LEAST = 16, COUNT_MOST = 10000 };
 
-const struct verb *const verbs[] = {&verb_port, &verb_holders, &verb_ports, &verb_audit, &verb_service, &verb_query,
-	&verb_why, &verb_stats, &verb_status, &verb_reload, &verb_check, &verb_help, NULL};
+const struct verb *const verbs[] = {&verb_port, &verb_holders, &verb_map, &verb_ports, &verb_audit, &verb_service,
+	&verb_registry, &verb_query, &verb_why, &verb_stats, &verb_status, &verb_reload, &verb_check, &verb_help, NULL};
 
 const struct verb *verb_find(const char *name)
 {
@@ -82,6 +83,13 @@ bool tool_seconds(const char *text, unsigned *out_ms)
 	return true;
 }
 
+int tool_interval(const struct verb *verb, const char *text, unsigned *out_ms)
+{
+	if (tool_seconds(text, out_ms) && *out_ms >= INTERVAL_LEAST_MS)
+		return EXIT_GOOD;
+	return tool_usage(verb, "\"%s\" is not a time between two looks; write seconds, 0.1 to 3600", text);
+}
+
 static bool parse_count(const char *text, unsigned *out)
 {
 	char *end;
@@ -107,6 +115,10 @@ enum {
 	OPTION_WATCH,
 	OPTION_REFLECTOR,
 	OPTION_COUNT,
+	OPTION_AT,
+	OPTION_SINCE,
+	OPTION_BY_HAND,
+	OPTION_TCP,
 	OPTIONS_END,
 };
 
@@ -126,19 +138,26 @@ static const struct option options[] = {
 	{"watch", optional_argument, NULL, OPTION_WATCH},
 	{"reflector", required_argument, NULL, OPTION_REFLECTOR},
 	{"count", required_argument, NULL, OPTION_COUNT},
+	{"at", required_argument, NULL, OPTION_AT},
+	{"since", required_argument, NULL, OPTION_SINCE},
+	{"by-hand", no_argument, NULL, OPTION_BY_HAND},
+	{"tcp", no_argument, NULL, OPTION_TCP},
 	{NULL, 0, NULL, 0},
 };
 
-/* The verb that an option belongs to. */
+/* The verbs that an option belongs to. */
 static const struct {
 	int option;
 	const char *name;
-	const struct verb *verb;
-} owners[] = {{OPTION_FRESH, "fresh", &verb_why}, {OPTION_EVERYWHERE, "everywhere", &verb_port},
-	{OPTION_DYNAMIC, "dynamic", &verb_holders}, {OPTION_LISTENING, "listening", &verb_holders},
-	{OPTION_UDP, "udp", &verb_holders}, {OPTION_PROCESS, "process", &verb_holders},
-	{OPTION_DRY_RUN, "dry-run", &verb_ports}, {OPTION_WATCH, "watch", &verb_ports},
-	{OPTION_REFLECTOR, "reflector", &verb_audit}, {OPTION_COUNT, "count", &verb_audit}};
+	const struct verb *verbs[3];
+} owners[] = {{OPTION_FRESH, "fresh", {&verb_why}}, {OPTION_EVERYWHERE, "everywhere", {&verb_port}},
+	{OPTION_DYNAMIC, "dynamic", {&verb_holders}}, {OPTION_LISTENING, "listening", {&verb_holders}},
+	{OPTION_UDP, "udp", {&verb_holders, &verb_map}}, {OPTION_TCP, "tcp", {&verb_map}},
+	{OPTION_PROCESS, "process", {&verb_holders}}, {OPTION_DRY_RUN, "dry-run", {&verb_ports}},
+	{OPTION_WATCH, "watch", {&verb_ports, &verb_holders, &verb_map}},
+	{OPTION_REFLECTOR, "reflector", {&verb_audit}}, {OPTION_COUNT, "count", {&verb_audit}},
+	{OPTION_AT, "at", {&verb_port}}, {OPTION_SINCE, "since", {&verb_port}},
+	{OPTION_BY_HAND, "by-hand", {&verb_port}}};
 
 struct wish {
 	struct tool tool;
@@ -159,6 +178,10 @@ static int read_own_option(struct wish *wish, int c)
 	case OPTION_DRY_RUN: wish->tool.dry_run = true; break;
 	case OPTION_WATCH: wish->tool.watch = optarg != NULL ? optarg : ""; break;
 	case OPTION_REFLECTOR: wish->tool.reflector = optarg; break;
+	case OPTION_AT: wish->tool.at = optarg; break;
+	case OPTION_SINCE: wish->tool.since = optarg; break;
+	case OPTION_BY_HAND: wish->tool.by_hand = true; break;
+	case OPTION_TCP: wish->tool.tcp = true; break;
 	default:
 		if (!parse_count(optarg, &wish->tool.count))
 			return tool_usage(&verb_audit, "\"%s\" is not a number of questions; write %d to %d", optarg,
@@ -194,6 +217,14 @@ static int read_options(struct wish *wish, int argc, char **argv)
 	return EXIT_GOOD;
 }
 
+static bool is_owner(size_t index, const struct verb *verb)
+{
+	for (size_t i = 0; i < sizeof(owners[0].verbs) / sizeof(owners[0].verbs[0]); i++)
+		if (owners[index].verbs[i] == verb)
+			return true;
+	return false;
+}
+
 static int run(struct wish *wish, int argc, char **argv)
 {
 	if (wish->version) {
@@ -210,8 +241,10 @@ static int run(struct wish *wish, int argc, char **argv)
 	if (verb == NULL)
 		return tool_usage(NULL, "there is no verb \"%s\"", argv[0]);
 	for (size_t i = 0; i < sizeof(owners) / sizeof(owners[0]); i++)
-		if (wish->given[owners[i].option - OPTION_FRESH] && owners[i].verb != verb)
-			return tool_usage(verb, "--%s belongs to berth %s", owners[i].name, owners[i].verb->name);
+		if (wish->given[owners[i].option - OPTION_FRESH] && !is_owner(i, verb))
+			return tool_usage(verb, "--%s belongs to berth %s", owners[i].name, owners[i].verbs[0]->name);
+	if (verb == &verb_port || verb == &verb_service || verb == &verb_registry)
+		registry_choose();
 	return verb->run(&wish->tool, argc - 1, argv + 1);
 }
 

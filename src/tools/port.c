@@ -5,11 +5,15 @@
 
 #include "base/error.h"
 #include "base/limits.h"
+#include "ports/byhand.h"
 #include "ports/usable.h"
 #include "tools/client.h"
 #include "tools/known.h"
+#include "tools/loans.h"
+#include "tools/past.h"
 #include "tools/port_here.h"
 #include "tools/port_holders.h"
+#include "tools/port_words.h"
 #include "tools/print.h"
 
 enum { COLUMN = 11, HOLDER = 22, ROW = 46 + HOLDER + 2, WORDS = 256 };
@@ -69,81 +73,15 @@ static void print_here(const struct port_here *here)
 	known_services_words(here->port, services);
 	port_service_words(here, text);
 	print_item("service", COLUMN, *services != '\0' ? services : *text != '\0' ? text : "none is registered");
+	if (*services != '\0' && *text != '\0')
+		print_item("locally", COLUMN, text);
+	if (*known_description(here->port) != '\0')
+		print_item("about", COLUMN, known_description(here->port));
 	print_item("here", COLUMN, port_here_words(here, text));
 	snprintf(text, sizeof(text), "%s ip_local_port_range, %u-%u; %s ip_local_reserved_ports",
 		here->in_local ? "inside" : "outside", here->local.first, here->local.last,
 		here->reserved ? "in" : "not in");
 	print_item("kernel", COLUMN, text);
-}
-
-static const char *transport_note(const json_t *loan)
-{
-	return strcmp(text_of(loan, "transport"), "tcp") == 0 ? ", tcp" : "";
-}
-
-static const char *time_taken(const json_t *loan, char out[static PRINT_NUMBER])
-{
-	out[0] = '\0';
-	return json_object_get(loan, "took_us") != NULL ? duration(count_of(loan, "took_us"), out) : out;
-}
-
-/* Where a table does not fit. */
-static void print_loan_as_text(const json_t *loan)
-{
-	char when[PRINT_TIME], took[PRINT_NUMBER];
-	static char text[CLIENT_ERROR];
-	snprintf(text, sizeof(text), "%s%s%s%s: %.300s, asked of %.100s", text_of(loan, "outcome"),
-		transport_note(loan), json_object_get(loan, "took_us") != NULL ? " after " : "", time_taken(loan, took),
-		text_of(loan, "question"), text_of(loan, "server"));
-	printf("  %s  ", moment(json_number_value(json_object_get(loan, "at")), when));
-	print_wrapped(text, 2 + width_of(when) + 2);
-}
-
-struct loan_widths {
-	int question, server, outcome;
-};
-
-static int larger(int a, int b)
-{
-	return a > b ? a : b;
-}
-
-static void print_loan(const json_t *loan, const struct loan_widths *w)
-{
-	char when[PRINT_TIME], took[PRINT_NUMBER];
-	printf("  %s  ", moment(json_number_value(json_object_get(loan, "at")), when));
-	print_padded(text_of(loan, "question"), w->question);
-	printf("  ");
-	print_padded(text_of(loan, "server"), w->server);
-	printf("  %9s  %s%s\n", time_taken(loan, took), text_of(loan, "outcome"), transport_note(loan));
-}
-
-static void print_loans(const json_t *loans)
-{
-	enum { WHEN = 23, TOOK = 9, GAPS = 10 };
-	struct loan_widths w = {8, 6, 7};
-	size_t i;
-	json_t *loan;
-	json_array_foreach(loans, i, loan)
-	{
-		w.question = larger(w.question, width_of(text_of(loan, "question")));
-		w.server = larger(w.server, width_of(text_of(loan, "server")));
-		w.outcome = larger(w.outcome, width_of(text_of(loan, "outcome")) + width_of(transport_note(loan)));
-	}
-	int columns = print_columns(), width = WHEN + w.question + w.server + TOOK + w.outcome + GAPS;
-	bool fits = columns == 0 || width <= columns;
-	w.question = w.question > 60 ? 60 : w.question;
-	putchar('\n');
-	if (fits)
-		printf("  %s%-*s  %-*s  %-*s  %*s  %s%s\n", style(STYLE_DIM), WHEN, "lent at", w.question, "question",
-			w.server, "server", TOOK, "took", "outcome", style(STYLE_PLAIN));
-	json_array_foreach(loans, i, loan)
-	{
-		if (fits)
-			print_loan(loan, &w);
-		else
-			print_loan_as_text(loan);
-	}
 }
 
 /* "lent now: it asks 192.0.2.1@53 for www.example. A over udp, since ..." */
@@ -218,6 +156,35 @@ static const char *daemon_words(
 	return out;
 }
 
+static void print_by_hand(uint16_t port)
+{
+	const struct byhand *row;
+	char command[BYHAND_COMMAND];
+	enum byhand_system before = BYHAND_SYSTEMS;
+	for (size_t i = 0; (row = byhand_row(i)) != NULL; i++) {
+		if (row->system != before)
+			printf("\n  %sby hand on %s%s\n", style(STYLE_DIM), byhand_system_text(row->system),
+				style(STYLE_PLAIN));
+		before = row->system;
+		printf("  %s\n      ", byhand_command(row, port, command));
+		printf("%s", style(STYLE_DIM));
+		print_wrapped(row->says, 6);
+		printf("%s", style(STYLE_PLAIN));
+	}
+}
+
+static json_t *by_hand_json(uint16_t port)
+{
+	const struct byhand *row;
+	char command[BYHAND_COMMAND];
+	json_t *list = json_array();
+	for (size_t i = 0; (row = byhand_row(i)) != NULL; i++)
+		json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:b}", "system", byhand_system_text(row->system),
+						    "command", byhand_command(row, port, command), "says", row->says,
+						    "needs_root", (int)row->needs_root));
+	return list;
+}
+
 static void print_page(const struct look *look, const struct port_here *here, const json_t *reply)
 {
 	static char text[CLIENT_ERROR];
@@ -228,7 +195,9 @@ static void print_page(const struct look *look, const struct port_here *here, co
 	print_item("berthd", COLUMN, daemon_words(look, here, reply, text));
 	known_print_uses(here->port);
 	if (json_array_size(loans) > 0)
-		print_loans(loans);
+		loans_print(loans, false);
+	if (look->tool->by_hand)
+		print_by_hand(here->port);
 }
 
 /* --- many ports, a line for each --- */
@@ -295,6 +264,8 @@ static void look_at(struct look *look, uint16_t port)
 		json_t *entry = port_here_json(&here);
 		port_holders_add_json(entry, look->seen, &here, reply);
 		json_object_set_new(entry, "berthd", reply != NULL ? json_incref(reply) : json_null());
+		if (look->tool->by_hand)
+			json_object_set_new(entry, "by_hand", by_hand_json(port));
 		json_array_append_new(look->list, entry);
 	} else if (look->many) {
 		print_row(look, &here, reply);
@@ -302,18 +273,6 @@ static void look_at(struct look *look, uint16_t port)
 		print_page(look, &here, reply);
 	}
 	json_decref(reply);
-}
-
-static int parse_ranges(struct port_range *ranges, int argc, char **argv)
-{
-	if (argc == 0)
-		return tool_usage(&verb_port, "no port to look at");
-	for (int i = 0; i < argc; i++)
-		if (port_range_parse(&ranges[i], argv[i]) != 0)
-			return tool_usage(&verb_port,
-				"\"%s\" is not a port; write a number of 1 to 65535, or a range such as 60050-60059",
-				argv[i]);
-	return EXIT_GOOD;
 }
 
 static int finish(struct look *look)
@@ -347,31 +306,38 @@ static void look_at_all(struct look *look, const struct port_range *ranges, int 
 			look_at(look, (uint16_t)port);
 }
 
+static int show_now(const struct tool *tool, const struct port_words *words)
+{
+	static struct look look;
+	const struct port_range *first = &words->ranges[0];
+	look.tool = tool;
+	look.machine = port_machine_new();
+	look.list = tool->json ? json_array() : NULL;
+	look.many = words->count > 1 || first->first != first->last;
+	open_daemon(&look.daemon, tool);
+	if (look.many && !tool->json)
+		print_head();
+	look_at_all(&look, words->ranges, words->count);
+	return finish(&look);
+}
+
 static int run_port(const struct tool *tool, int argc, char **argv)
 {
-	struct port_range *ranges = calloc((size_t)argc + 1, sizeof(*ranges));
-	static struct look look;
-	look.tool = tool;
-	if (ranges == NULL)
-		return tool_fail(tool, "no memory left; free some");
-	int code = parse_ranges(ranges, argc, argv);
-	if (code == EXIT_GOOD) {
-		look.machine = port_machine_new();
-		look.list = tool->json ? json_array() : NULL;
-		look.many = argc > 1 || ranges[0].first != ranges[0].last;
-		open_daemon(&look.daemon, tool);
-		if (look.many && !tool->json)
-			print_head();
-		look_at_all(&look, ranges, argc);
-		code = finish(&look);
-	}
-	free(ranges);
+	struct port_words words;
+	struct when span;
+	bool looks_back = tool->at != NULL || tool->since != NULL;
+	if (looks_back && past_span(tool, &span) != EXIT_GOOD)
+		return EXIT_USAGE;
+	if (port_words_read(&words, argc, argv) != EXIT_GOOD)
+		return EXIT_USAGE;
+	int code = looks_back ? past_show(tool, words.ranges, words.count, &span) : show_now(tool, &words);
+	port_words_free(&words);
 	return code;
 }
 
 const struct verb verb_port = {
 	"port",
-	"N [N...] | A-B",
+	"N | A-B | NAME ...",
 	"say what a port is, who holds it, whether it is free",
 	"Says in a sentence what to think of port N; who holds it: process, user, unit\n"
 	"or container, since when, with which peer, in which network namespace, and how\n"
@@ -382,9 +348,16 @@ const struct verb verb_port = {
 	"range, it prints a line for each. berthd need not run. Root sees other users'\n"
 	"processes and other network namespaces.\n\n"
 	"  --everywhere  asks every process for its network namespace, also when\n"
-	"                somebody holds the port in this one\n\n"
+	"                somebody holds the port in this one\n"
+	"  --by-hand     adds the commands to look at the port without berth, on\n"
+	"                Linux, macOS and Windows\n"
+	"  --at TIME     what it did then, out of berthd's history: 14:02,\n"
+	"                2026-11-26T14:02:30, or 90s, 30m, 1h, 2d ago\n"
+	"  --since TIME  what it did since then\n\n"
 	"  berth port 60054\n"
 	"  berth port 53 853 5353\n"
-	"  berth port 60050-60059 --json\n",
+	"  berth port 60050-60059 --json\n"
+	"  berth port :domain mdns\n"
+	"  berth port 60054 --since 1h\n",
 	run_port,
 };

@@ -10,6 +10,7 @@
 
 #include "base/arena.h"
 #include "base/escape.h"
+#include "base/words.h"
 #include "ports/kernel.h"
 #include "ports/registry.h"
 #include "tools/known.h"
@@ -91,10 +92,22 @@ const char *port_here_words(const struct port_here *here, char out[static HERE_W
 	return out;
 }
 
+/* Under that name; "" is no other one. */
+static bool is_registered(uint16_t port, const char *name)
+{
+	const struct service *row;
+	if (*name == '\0')
+		return true;
+	for (size_t i = 0; (row = registry_of_port(port, i)) != NULL; i++)
+		if (word_compare(row->name, name) == 0)
+			return true;
+	return false;
+}
+
 const char *port_service_words(const struct port_here *here, char out[static HERE_WORDS])
 {
 	const char *udp = here->service[PORT_UDP], *tcp = here->service[PORT_TCP];
-	if ((*udp == '\0' && *tcp == '\0') || registry_of_port(here->port, 0) != NULL)
+	if ((*udp == '\0' && *tcp == '\0') || (is_registered(here->port, udp) && is_registered(here->port, tcp)))
 		out[0] = '\0';
 	else if (strcmp(udp, tcp) == 0)
 		snprintf(out, HERE_WORDS, "%s, on UDP and TCP", udp);

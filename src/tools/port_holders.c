@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "ports/verdict.h"
 #include "tools/holder.h"
 #include "tools/print.h"
@@ -57,6 +58,26 @@ static unsigned share_of(const struct holder *lead)
 	return share;
 }
 
+static uint64_t ago_us(double at)
+{
+	double now = (double)clock_wall_us() / 1e6;
+	return now > at ? (uint64_t)((now - at) * 1e6) : 0;
+}
+
+static void add_loans(struct verdict_daemon *daemon, const json_t *reply)
+{
+	static char since[PRINT_TIME];
+	const json_t *last = json_array_get(json_object_get(reply, "loans"), 0);
+	daemon->loans = (size_t)count_of(reply, "loan_count");
+	if (daemon->loans > 0)
+		daemon->since = moment(number_of(reply, "loans_since"), since);
+	if (!json_is_object(last))
+		return;
+	daemon->last_question = text_of(last, "question");
+	daemon->last_server = text_of(last, "server");
+	daemon->last_ago_us = ago_us(number_of(last, "at") + (double)count_of(last, "took_us") / 1e6);
+}
+
 static struct verdict_facts facts_of(const struct inspection *seen, const struct port_here *here, const json_t *reply)
 {
 	const json_t *lent = json_object_get(reply, "lent");
@@ -68,7 +89,9 @@ static struct verdict_facts facts_of(const struct inspection *seen, const struct
 	if (json_is_object(lent)) {
 		facts.daemon.question = text_of(lent, "question");
 		facts.daemon.server = text_of(lent, "server");
+		facts.daemon.ago_us = ago_us(number_of(lent, "at"));
 	}
+	add_loans(&facts.daemon, reply);
 	return facts;
 }
 

@@ -199,10 +199,8 @@ static int watch(const struct tool *tool, int argc, char **argv)
 	const char *text = *tool->watch != '\0' ? tool->watch : argc > 0 ? argv[0] : "1";
 	if (argc > (*tool->watch == '\0'))
 		return tool_usage(&verb_ports, "\"%s\" is one word too many beside --watch", argv[argc - 1]);
-	if (!tool_seconds(text, &interval_ms) || interval_ms < 100)
-		return tool_usage(
-			&verb_ports, "\"%s\" is not a time between two looks; write seconds, 0.1 to 3600", text);
-	return ports_watch(tool, interval_ms);
+	int code = tool_interval(&verb_ports, text, &interval_ms);
+	return code == EXIT_GOOD ? ports_watch(tool, interval_ms) : code;
 }
 
 static int run_ports(const struct tool *tool, int argc, char **argv)

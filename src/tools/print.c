@@ -67,6 +67,24 @@ const char *bar_of(unsigned level)
 	return (unicode ? blocks : signs)[level < 8 ? level : 7];
 }
 
+bool print_has_colours(void)
+{
+	return colours;
+}
+
+bool print_has_unicode(void)
+{
+	return unicode;
+}
+
+int print_rows(void)
+{
+	struct winsize size;
+	if (!isatty(STDOUT_FILENO))
+		return 0;
+	return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_row > 0 ? size.ws_row : 24;
+}
+
 int print_columns(void)
 {
 	struct winsize size;

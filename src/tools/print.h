@@ -27,6 +27,11 @@ const char *arrow_from(void);
 const char *arrow_cut(void);
 /* One column of a picture, as high as `level` says, 0 to 7: block characters, or ".:-=+*#@" where there are none. */
 const char *bar_of(unsigned level);
+/* Colours are on; the locale is UTF-8. */
+bool print_has_colours(void);
+bool print_has_unicode(void);
+/* Rows of the terminal; 0 when standard output is none. */
+int print_rows(void);
 /* Columns of the terminal, at least 20; 0 when standard output is none. */
 int print_columns(void);
 

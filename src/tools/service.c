@@ -75,6 +75,16 @@ static bool joins(const struct service *a, const struct service *b)
 	       a->rfc == b->rfc && a->is_alias == b->is_alias;
 }
 
+/* The rows of a finding are copies. */
+static const char *description_of(const struct service *copy)
+{
+	const struct service *row;
+	for (size_t i = 0; (row = registry_of_name(copy->name, i)) != NULL; i++)
+		if (row->port == copy->port && row->rfc == copy->rfc)
+			return registry_description(row);
+	return "";
+}
+
 static void print_line(const struct finding *f, const struct service *first, const struct service *last)
 {
 	char port[PRINT_NUMBER] = "-", note[64] = "", transports[SERVICE_WORDS];
@@ -84,11 +94,14 @@ static void print_line(const struct finding *f, const struct service *first, con
 		snprintf(note, sizeof(note), "RFC %u%s", first->rfc, first->is_alias ? ", a second name" : "");
 	else if (first->is_alias || f->is_local)
 		snprintf(note, sizeof(note), "%s", f->is_local ? "by /etc/services alone" : "a second name");
+	const char *description = description_of(first);
 	service_transport_words(first->transports, transports);
 	printf("%s%-15s%s  %s%-11s%s  %-*s", style(STYLE_BOLD), safe(first->name), style(STYLE_PLAIN),
-		style(STYLE_PORT), port, style(STYLE_PLAIN), *note != '\0' ? 16 : 0,
+		style(STYLE_PORT), port, style(STYLE_PLAIN), *note != '\0' || *description != '\0' ? 16 : 0,
 		transports[0] != '\0' ? transports : "-");
-	printf("%s%s\n", *note != '\0' ? "  " : "", note);
+	printf("%s%s%s", *note != '\0' ? "  " : "", note, *description != '\0' ? "  " : "\n");
+	if (*description != '\0')
+		print_rest(description, 50 + (*note != '\0' ? 2 + width_of(note) : 0), 50);
 }
 
 /* A row without a port adds nothing to those that have one: it is there for DNS. */
@@ -106,6 +119,15 @@ static void print_finding(const struct finding *f, bool is_first)
 	}
 }
 
+static json_t *service_json(const struct service *copy)
+{
+	json_t *object = known_service_json(copy);
+	const char *description = description_of(copy);
+	if (*description != '\0')
+		json_object_set_new(object, "description", json_string(description));
+	return object;
+}
+
 static json_t *finding_json(const struct finding *f)
 {
 	const struct known_use *use;
@@ -113,7 +135,7 @@ static json_t *finding_json(const struct finding *f)
 	for (size_t i = 0; (use = clash_of_name(f->asked, i)) != NULL; i++)
 		json_array_append_new(known, known_use_json(use));
 	for (size_t i = 0; i < f->count; i++)
-		json_array_append_new(found, known_service_json(&f->row[i]));
+		json_array_append_new(found, service_json(&f->row[i]));
 	return json_pack("{s:s, s:o, s:s, s:o, s:o}", "asked", safe(f->asked), "found", found, "by",
 		f->is_local ? "services file" : "registry", "known_uses", known, "did_you_mean",
 		f->near != NULL ? json_string(f->near) : json_null());

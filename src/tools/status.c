@@ -1,5 +1,6 @@
 /* berth status: what berthd is and does now. */
 #include <stdio.h>
+#include <string.h>
 
 #include "tools/client.h"
 #include "tools/print.h"
@@ -24,6 +25,26 @@ static void print_ports(const json_t *ports)
 	print_line("pool", text);
 }
 
+static void print_history(const json_t *history)
+{
+	char loans[PRINT_COUNT], holdings[PRINT_COUNT], lost[PRINT_NUMBER], text[768];
+	const char *state = text_of(history, "state"), *file = text_of(history, "file");
+	if (strcmp(state, "none") == 0)
+		snprintf(text, sizeof(text), "none is kept: %.700s", text_of(history, "why"));
+	else if (*file == '\0')
+		snprintf(text, sizeof(text), "%.20s", state);
+	else
+		snprintf(text, sizeof(text), "%.500s%s: %s, %s%s%s, %.1f of %.0f MiB", file,
+			strcmp(state, "stopped") == 0 ? ", which has stopped (see the log)" : "",
+			counted(count_of(history, "loans"), "loan", loans),
+			counted(count_of(history, "holdings"), "holder", holdings),
+			count_of(history, "lost") > 0 ? ", lost " : "",
+			count_of(history, "lost") > 0 ? grouped(count_of(history, "lost"), lost) : "",
+			number_of(history, "bytes") / (1 << 20), number_of(history, "limit_bytes") / (1 << 20));
+	if (*state != '\0')
+		print_line("history", text);
+}
+
 static void print_status(const json_t *reply, const char *socket)
 {
 	char text[PRINT_NUMBER];
@@ -34,6 +55,7 @@ static void print_status(const json_t *reply, const char *socket)
 	print_line("workers", text);
 	print_line("validation", text_of(reply, "validation"));
 	print_ports(json_object_get(reply, "ports"));
+	print_history(json_object_get(reply, "history"));
 	print_line("control", safe(socket));
 }
 

@@ -17,14 +17,17 @@ struct tool {
 	unsigned timeout_ms;
 	bool json;
 	/* each of one verb alone */
-	bool fresh;                   /* why */
-	bool everywhere;              /* port */
-	bool dynamic, listening, udp; /* holders */
-	const char *process;          /* holders: NULL: all */
-	bool dry_run;                 /* ports */
-	const char *watch;            /* ports: NULL, or the seconds as they were written, "" where none were */
-	const char *reflector;        /* audit; NULL: none */
-	unsigned count;               /* audit: questions to the reflector; 0: as many as usual */
+	bool fresh;              /* why */
+	bool everywhere;         /* port */
+	bool dynamic, listening; /* holders */
+	bool udp, tcp;           /* map; udp: holders too */
+	const char *at, *since;  /* port: NULL, or as they were written */
+	bool by_hand;            /* port */
+	const char *process;     /* holders: NULL: all */
+	bool dry_run;            /* ports */
+	const char *watch;     /* ports, holders, map: NULL, or the seconds as they were written, "" where none were */
+	const char *reflector; /* audit; NULL: none */
+	unsigned count;        /* audit: questions to the reflector; 0: as many as usual */
 };
 
 struct verb {
@@ -33,8 +36,8 @@ struct verb {
 	int (*run)(const struct tool *tool, int argc, char **argv); /* argv[0] is the first argument after the verb */
 };
 
-extern const struct verb verb_port, verb_holders, verb_ports, verb_audit, verb_service, verb_query, verb_why,
-	verb_stats, verb_status, verb_reload, verb_check, verb_help;
+extern const struct verb verb_port, verb_holders, verb_map, verb_ports, verb_audit, verb_service, verb_registry,
+	verb_query, verb_why, verb_stats, verb_status, verb_reload, verb_check, verb_help;
 /* Ends with NULL, in the order of `berth help`. */
 extern const struct verb *const verbs[];
 
@@ -45,3 +48,5 @@ int tool_fail(const struct tool *tool, const char *format, ...) __attribute__((f
 int tool_usage(const struct verb *verb, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* A number of seconds, 0.001 to 3,600, which may have a fraction; false when the text is none. */
 bool tool_seconds(const char *text, unsigned *out_ms);
+/* The seconds between two looks of --watch, 0.1 to 3,600. EXIT_GOOD, or EXIT_USAGE after saying why. */
+int tool_interval(const struct verb *verb, const char *text, unsigned *out_ms);

@@ -445,7 +445,7 @@ def test_a_port_that_berthd_lends(net: Callable[..., Net], begin: Callable[..., 
             return next((one for one in found if one["verdict"]["key"] == "lent"), None)
 
         found = wait_until(lent, 8 * SLOWER)
-        assert re.match(r"lent by berthd, to ask 127\.7\.0\.1@53 for \S*port\.test\. \w+: unremarkable$",
+        assert re.match(r"lent by berthd, to ask 127\.7\.0\.1@53 for \S*port\.test\. \w+, [0-9.]+ m?s ago: unremarkable(; [0-9]+ loans? since .*)?$",
                         found["verdict"]["text"])
         assert [pids_of(one) for one in found["holders"]] == [{daemon.pid}]
 

@@ -42,6 +42,31 @@ static void test_ring_wraps(void **state)
 	}
 }
 
+static void test_count_and_mark(void **state)
+{
+	(void)state;
+	struct ledger *ledger = ledger_new(8);
+	struct port_set set = {{0}};
+	uint64_t oldest_us = 7;
+	assert_int_equal(ledger_count(ledger, 50000, &oldest_us), 0);
+	assert_int_equal(oldest_us, 0);
+	for (unsigned i = 0; i < 12; i++) { /* 4 to 11 stay */
+		struct ledger_entry entry = {
+			.port = (uint16_t)(50000 + i % 3), .begin_us = 1000 + i * 100, .took_us = 50};
+		ledger_add(ledger, &entry);
+	}
+	assert_int_equal(ledger_count(ledger, 50000, &oldest_us), 2);
+	assert_int_equal(oldest_us, 1600);
+	ledger_mark(ledger, 2051, &set); /* the last two, which ended at 2050 and 2150 */
+	assert_int_equal(port_set_count(&set), 1);
+	assert_true(port_set_has(&set, 50002));
+	ledger_mark(ledger, 2050, &set);
+	assert_int_equal(port_set_count(&set), 2);
+	ledger_mark(ledger, 0, &set);
+	assert_int_equal(port_set_count(&set), 3);
+	ledger_free(ledger);
+}
+
 static void test_since(void **state)
 {
 	(void)state;
@@ -85,6 +110,7 @@ int main(void)
 		cmocka_unit_test(test_newest_first),
 		cmocka_unit_test(test_ring_wraps),
 		cmocka_unit_test(test_since),
+		cmocka_unit_test(test_count_and_mark),
 		cmocka_unit_test(test_words),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -94,7 +94,37 @@ static void test_pools(void **state)
 	facts.daemon.question = "www.example. A";
 	facts.daemon.server = "192.0.2.1@53";
 	assert_int_equal(say(facts), VERDICT_LENT);
-	assert_string_equal(words, "lent by berthd, to ask 192.0.2.1@53 for www.example. A: unremarkable");
+	assert_string_equal(words, "lent by berthd, to ask 192.0.2.1@53 for www.example. A, 0 ms ago: unremarkable");
+	facts.daemon.ago_us = 12400;
+	facts.daemon.loans = 14;
+	facts.daemon.since = "14:02";
+	assert_int_equal(say(facts), VERDICT_LENT);
+	assert_string_equal(words, "lent by berthd, to ask 192.0.2.1@53 for www.example. A, 12 ms ago: unremarkable; "
+				   "14 loans since 14:02");
+}
+
+/* What nobody has now, berthd may have had. */
+static void test_last_loan(void **state)
+{
+	static const struct {
+		uint64_t ago_us;
+		const char *words;
+	} cases[] = {{0, "0 ms"}, {999400, "999 ms"}, {1500000, "1.5 s"}, {59000000, "59 s"}, {7200000000, "120 min"}};
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(cases); i++) {
+		char wanted[256];
+		struct verdict_facts facts = {.port = 60054,
+			.daemon = {.loans = 1,
+				.since = "14:02",
+				.last_question = "a. A",
+				.last_server = "192.0.2.1@53",
+				.last_ago_us = cases[i].ago_us}};
+		assert_int_equal(say(facts), VERDICT_FREE);
+		snprintf(wanted, sizeof(wanted),
+			"free: take it; berthd lent it for a. A to 192.0.2.1@53 until %s ago; 1 loan since 14:02",
+			cases[i].words);
+		assert_string_equal(words, wanted);
+	}
 }
 
 /* Who has it where no process is seen, and where several are. */
@@ -190,6 +220,7 @@ int main(void)
 		cmocka_unit_test(test_connections),
 		cmocka_unit_test(test_waiting),
 		cmocka_unit_test(test_pools),
+		cmocka_unit_test(test_last_loan),
 		cmocka_unit_test(test_who),
 		cmocka_unit_test(test_lead),
 		cmocka_unit_test(test_origins),
