@@ -160,23 +160,24 @@ bool answers_claim_refresh(const struct answer_entry *hit, uint32_t now_s)
 	return true;
 }
 
-/* The first run of A or AAAA records of the answer section; where there is only one, nothing takes turns. */
+/* The first run of more than one A or AAAA record of the answer section; most answers have none. */
 static void find_turns(struct answer_entry *entry)
 {
-	unsigned count = knot_wire_get_ancount(entry->wire), first = 0;
-	for (unsigned i = 0; i < count && i < TURNS_MAX; i++) {
+	unsigned count = knot_wire_get_ancount(entry->wire), run = 0;
+	uint16_t run_type = 0;
+	for (unsigned i = 0; i < count && i < entry->ttl_count && i < TURNS_MAX; i++) {
 		const uint8_t *ttl = entry->wire + entry->ttl_at[i];
 		uint16_t type = knot_wire_read_u16(ttl - 4), len = knot_wire_read_u16(ttl + 4);
 		bool is_address = (type == KNOT_RRTYPE_A && len == 4) || (type == KNOT_RRTYPE_AAAA && len == 16);
-		bool is_next = i > first && type == knot_wire_read_u16(entry->wire + entry->ttl_at[first] - 4);
-		if (is_address && !is_next)
-			first = i;
-		else if (!is_address && is_next)
+		bool goes_on = is_address && run > 0 && type == run_type;
+		if (!goes_on && run > 1)
 			break;
-		if (is_address && is_next)
-			entry->turn_count = (uint8_t)(i - first + 1);
-		entry->turn_first = (uint8_t)first;
+		run = goes_on ? run + 1 : is_address;
+		run_type = type;
+		if (run == 1)
+			entry->turn_first = (uint8_t)i;
 	}
+	entry->turn_count = (uint8_t)run;
 }
 
 static struct answer_entry *make_entry(const struct answer_key *key, const struct answer_wire *answer)

@@ -179,26 +179,35 @@ static bool closest_cached(struct cut *cut, struct request *rq, const uint8_t *z
 	return false;
 }
 
+/* For the cut of `zone` or the closest above. */
+static void from_zone(struct cut *cut, struct request *rq, const uint8_t *zone, bool unrouted)
+{
+	const struct route *route = unrouted ? NULL : routes_find(rq->options.routes, zone);
+	if (route != NULL && route->kind == ROUTE_ORDINARY)
+		route = NULL;
+	bool forward = route != NULL && route->kind == ROUTE_FORWARD;
+	if (forward || !closest_cached(cut, rq, zone, route != NULL ? route->name : NULL)) {
+		if (route != NULL)
+			from_route(cut, rq, route);
+		else
+			cut_from_hints(cut, rq);
+	}
+	cut->unrouted = unrouted;
+}
+
 void cut_above(struct cut *cut, struct request *rq)
 {
-	if (!closest_cached(cut, rq, name_parent(cut->zone), NULL))
-		cut_from_hints(cut, rq);
+	from_zone(cut, rq, name_parent(cut->zone), cut->unrouted);
 }
 
 void cut_closest_unrouted(struct cut *cut, struct request *rq, const struct question *q)
 {
-	if (!closest_cached(cut, rq, where_to_begin(q), NULL))
-		cut_from_hints(cut, rq);
+	from_zone(cut, rq, where_to_begin(q), true);
 }
 
 void cut_closest(struct cut *cut, struct request *rq, const struct question *q)
 {
-	const uint8_t *zone = where_to_begin(q);
-	const struct route *route = routes_find(rq->options.routes, zone);
-	if (route == NULL || route->kind == ROUTE_ORDINARY)
-		cut_closest_unrouted(cut, rq, q);
-	else if (route->kind == ROUTE_FORWARD || !closest_cached(cut, rq, zone, route->name))
-		from_route(cut, rq, route);
+	from_zone(cut, rq, where_to_begin(q), false);
 }
 
 static uint32_t ttl_left_s(const struct cut *cut)
@@ -234,7 +243,7 @@ void cut_descend(struct cut *cut, struct request *rq, const struct message *repl
 {
 	const uint8_t *parent = cut->zone;
 	uint32_t left_s = ttl_left_s(cut), ttl_s = ns->ttl_s < left_s ? ns->ttl_s : left_s;
-	*cut = (struct cut){.zone = ns->owner, .expire_s = clock_wall_s() + ttl_s};
+	*cut = (struct cut){.zone = ns->owner, .unrouted = cut->unrouted, .expire_s = clock_wall_s() + ttl_s};
 	add_servers(cut, rq, ns);
 	for (unsigned i = 0; i < cut->servers; i++) {
 		take_glue(cut, rq, reply, parent, &cut->server[i], KNOT_RRTYPE_A);

@@ -29,6 +29,7 @@ struct cut {
 	const uint8_t *zone;
 	uint32_t expire_s; /* wall clock; what it refers to lives no longer (ghost domains) */
 	uint32_t age_s;    /* in the cache; 0: just told by its parent */
+	bool unrouted;     /* the operator's servers have failed and are not looked at again */
 	bool is_told;      /* by the operator (resolve/routes): */
 	bool recursive;    /* its servers resolve, and their answer is final */
 	bool first;        /* where they fail, the zone's own are looked for */

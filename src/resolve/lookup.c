@@ -76,7 +76,8 @@ bool lookup_find_above(struct request *rq, const struct question *q, const uint8
 	struct cached cached;
 	const uint8_t *name = name_parent(q->name);
 	for (; name != NULL && name_is_within(name, zone); name = name_parent(name)) {
-		if (get(rq, name, 0, CACHE_NAME, &cached)) {
+		/* Of a zone that its parent refers to, the parent knows better than a broken server of its own. */
+		if (!name_is_equal(name, zone) && get(rq, name, 0, CACHE_NAME, &cached)) {
 			found_cached(&cached, FOUND_NXDOMAIN, out);
 			return true;
 		}

@@ -78,8 +78,22 @@ static void make_table(void)
 	}
 }
 
+/* Most names end in none of these, and need not be looked for. */
+static bool may_be_special(const uint8_t *name)
+{
+	static const char *const last[] = {
+		"\004arpa", "\004test", "\005onion", "\007invalid", "\011localhost", "\003alt"};
+	const uint8_t *top = name_suffix(name, 1);
+	for (size_t i = 0; i < sizeof(last) / sizeof(last[0]); i++)
+		if (last[i][0] == top[0] && memcmp(top, last[i], top[0] + 1u) == 0)
+			return true;
+	return false;
+}
+
 static const struct slot *find_slot(const uint8_t *name)
 {
+	if (!may_be_special(name))
+		return NULL;
 	pthread_once(&once, make_table);
 	for (; name != NULL && !name_is_root(name); name = name_parent(name)) {
 		const struct slot *slot = bucket[hash_bytes(HASH_SEED, name, name_len(name)) % BUCKETS];

@@ -393,6 +393,106 @@ static void test_bytes(void **state)
 	answers_free(tiny);
 }
 
+/* --- addresses in turn --- */
+
+/* Answers with a CNAME before, or another rrset behind; `count` addresses of `type`. */
+static struct answer crowd(uint16_t type, unsigned count, bool alias, bool more)
+{
+	struct answer answer = {.ede = EDE_NONE};
+	answer.set[SECTION_ANSWER] = arena_alloc(&arena, 3 * sizeof(struct rrset *));
+	struct rrset *set = set_new(&arena, alias ? "a.example" : "www.example", type, 300);
+	uint8_t bytes[16] = {0};
+	for (unsigned i = 0; i < count; i++) {
+		bytes[3] = (uint8_t)(i + 1);
+		set_add(&arena, set, (const char *)bytes, type == KNOT_RRTYPE_A ? 4 : 16);
+	}
+	if (alias) {
+		struct rrset *cname = set_new(&arena, "www.example", KNOT_RRTYPE_CNAME, 300);
+		set_add(&arena, cname, "\1a\7example", 11);
+		answer.set[SECTION_ANSWER][answer.count[SECTION_ANSWER]++] = cname;
+	}
+	answer.set[SECTION_ANSWER][answer.count[SECTION_ANSWER]++] = set;
+	if (more) {
+		struct rrset *other =
+			set_new(&arena, "www.example", type == KNOT_RRTYPE_A ? KNOT_RRTYPE_AAAA : KNOT_RRTYPE_A, 300);
+		set_add(&arena, other, (const char *)bytes, type == KNOT_RRTYPE_A ? 16 : 4);
+		answer.set[SECTION_ANSWER][answer.count[SECTION_ANSWER]++] = other;
+	}
+	return answer;
+}
+
+/* The fourth byte of each address of the answer, as they stand in the wire. */
+static unsigned firsts(const uint8_t *wire, size_t len, uint16_t type, uint8_t out[static 64])
+{
+	unsigned count = 0;
+	const char mark[] = {(char)(type >> 8), (char)type, 0, 1, 0, 0, 1, 0x2c, 0, type == KNOT_RRTYPE_A ? 4 : 16};
+	for (size_t at = 0; at + sizeof(mark) + 4 <= len; at++)
+		if (memcmp(wire + at, mark, sizeof(mark)) == 0)
+			out[count++] = wire[at + sizeof(mark) + 3];
+	return count;
+}
+
+static void test_turns(void **state)
+{
+	static const struct {
+		uint16_t type;
+		unsigned count;
+		bool alias, more;
+	} cases[] = {
+		{KNOT_RRTYPE_A, 1, false, false}, {KNOT_RRTYPE_A, 2, false, false}, {KNOT_RRTYPE_A, 7, false, false},
+		{KNOT_RRTYPE_A, 3, true, false}, {KNOT_RRTYPE_A, 2, false, true}, {KNOT_RRTYPE_A, 1, false, true},
+		{KNOT_RRTYPE_AAAA, 4, false, false}, {KNOT_RRTYPE_AAAA, 5, true, false},
+		{KNOT_RRTYPE_A, 40, false, false}, /* those beyond the first 32 stay where they are */
+	};
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(cases); i++) {
+		struct query query = ask("www.example", cases[i].type, 0x0100, 4096, 0);
+		struct answer answer = crowd(cases[i].type, cases[i].count, cases[i].alias, cases[i].more);
+		struct answer_wire wire = write_answer(&answer, "www.example", cases[i].type, false);
+		store(&query, &wire);
+		unsigned turning = cases[i].count < 32 ? cases[i].count : 32;
+		for (unsigned turn = 0; turn < 2 * cases[i].count; turn++) {
+			uint8_t out[4096], got[64];
+			query.id = (uint16_t)turn;
+			size_t len = answer_fill(out, sizeof(out), find(&query, NOW), &query, NOW);
+			assert_int_equal(firsts(out, len, cases[i].type, got), cases[i].count);
+			for (unsigned k = 0; k < cases[i].count; k++)
+				assert_int_equal(got[k], k < turning ? (k + turn) % turning + 1 : k + 1);
+			(void)read_back(out, len);
+		}
+	}
+}
+
+/* --- looked up again before the end --- */
+
+static void test_refresh(void **state)
+{
+	(void)state;
+	struct query query = ask("www.example", KNOT_RRTYPE_A, 0x0100, 1232, 0);
+	struct answer answer = crowd(KNOT_RRTYPE_A, 1, false, false);
+	struct answer_wire wire = write_answer(&answer, "www.example", KNOT_RRTYPE_A, false);
+	store(&query, &wire);
+	for (int i = 0; i < 5; i++)
+		assert_false(answers_claim_refresh(find(&query, NOW + 269), NOW + 269)); /* of 300 s the last 30 */
+	assert_true(answers_claim_refresh(find(&query, NOW + 270), NOW + 270));
+	assert_false(answers_claim_refresh(find(&query, NOW + 271), NOW + 271)); /* once */
+	/* Who is asked for now and then only waits for the next who asks. */
+	store(&query, &wire);
+	assert_false(answers_claim_refresh(find(&query, NOW + 290), NOW + 290));
+	assert_false(answers_claim_refresh(find(&query, NOW + 290), NOW + 290));
+	assert_true(answers_claim_refresh(find(&query, NOW + 290), NOW + 290));
+	/* What lasts a moment, and errors, are not worth it. */
+	wire.ttl_s = 9;
+	store(&query, &wire);
+	for (int i = 0; i < 5; i++)
+		assert_false(answers_claim_refresh(find(&query, NOW + 8), NOW + 8));
+	wire.ttl_s = 300;
+	wire.ede = EDE_CACHED_ERROR;
+	store(&query, &wire);
+	for (int i = 0; i < 5; i++)
+		assert_false(answers_claim_refresh(find(&query, NOW + 299), NOW + 299));
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
 
 int main(void)
@@ -409,6 +509,8 @@ int main(void)
 		TEST(test_key),
 		TEST(test_ttl_zero_is_not_kept),
 		TEST(test_bytes),
+		TEST(test_turns),
+		TEST(test_refresh),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/hash.h"
+#include "base/limits.h"
 #include "cache/rrcache.h"
 #include "unit/fake/clock.h"
 #include "unit/sets.h"
@@ -314,6 +315,41 @@ static void test_threads(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
 
+/* RFC 8767: what has expired is there for whoever asks for it, for so long, with a short TTL. */
+static void test_stale(void **state)
+{
+	struct rrcache_conf kept = conf;
+	struct cached found;
+	(void)state;
+	kept.stale_s = 100;
+	rrcache_configure(cache, &kept);
+	put("www.example", A, CACHE_POSITIVE, RANK_ANSWER, 50, "\300\0\2\1");
+	struct cache_key key = {set_name(&arena, "www.example"), A, CACHE_RRSET};
+	assert_int_equal(rrcache_get_stale(cache, &arena, &key, RANK_ANSWER, &found), 0);
+	assert_false(found.is_stale);
+	assert_int_equal(found.set[0]->ttl_s, 50);
+	fake_wall_us += 50 * 1000000ull;
+	assert_int_equal(get("www.example", A, RANK_ANSWER, NULL), -1);
+	assert_int_equal(rrcache_ttl_left(cache, &key), 0);
+	fake_wall_us += 99 * 1000000ull;
+	assert_int_equal(get("www.example", A, RANK_ANSWER, NULL), -1); /* and it is still there */
+	assert_int_equal(rrcache_get_stale(cache, &arena, &key, RANK_ANSWER, &found), 0);
+	assert_true(found.is_stale);
+	assert_int_equal(found.set[0]->ttl_s, LIMIT_STALE_TTL_S);
+	assert_int_equal(found.age_s, 149);
+	fake_wall_us += 1000000ull;
+	assert_int_equal(rrcache_get_stale(cache, &arena, &key, RANK_ANSWER, &found), E_NOENT);
+	/* A clock that was set back, and something that was never kept for later. */
+	put("www.example", A, CACHE_POSITIVE, RANK_ANSWER, 50, "\300\0\2\1");
+	fake_wall_us -= 1000000ull;
+	assert_int_equal(rrcache_get_stale(cache, &arena, &key, RANK_ANSWER, &found), E_NOENT);
+	rrcache_configure(cache, &conf);
+	put("www.example", A, CACHE_POSITIVE, RANK_ANSWER, 50, "\300\0\2\1");
+	assert_int_equal(rrcache_ttl_left(cache, &key), 50);
+	fake_wall_us += 50 * 1000000ull;
+	assert_int_equal(rrcache_get_stale(cache, &arena, &key, RANK_ANSWER, &found), E_NOENT);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -321,6 +357,7 @@ int main(void)
 		TEST(test_expiry),
 		TEST(test_clock_set),
 		TEST(test_ttl_clamps),
+		TEST(test_stale),
 		TEST(test_types_apart),
 		TEST(test_copies),
 		TEST(test_bytes),
