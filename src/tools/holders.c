@@ -7,6 +7,7 @@
 #include "base/arena.h"
 #include "base/error.h"
 #include "ports/inspect.h"
+#include "ports/json.h"
 #include "ports/model.h"
 #include "tools/holder.h"
 #include "tools/print.h"

@@ -5,10 +5,11 @@
 
 #include "base/error.h"
 #include "base/limits.h"
+#include "ports/json.h"
 #include "ports/usable.h"
 #include "tools/client.h"
 #include "tools/known.h"
-#include "tools/port_here.h"
+#include "ports/here.h"
 #include "tools/port_holders.h"
 #include "tools/print.h"
 
