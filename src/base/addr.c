@@ -125,6 +125,14 @@ bool addr_is_bogus(const struct addr *addr)
 	return a >> 24 == 0 || a >> 28 >= 14 || a >> 16 == 0xa9fe; /* 0/8, 224/4 and 240/4, 169.254/16 */
 }
 
+bool addr_is_private(const struct addr *addr)
+{
+	if (addr_is_v6(addr))
+		return (addr->v6.sin6_addr.s6_addr[0] & 0xfe) == 0xfc;
+	uint32_t a = ntohl(addr->v4.sin_addr.s_addr);
+	return a >> 24 == 10 || a >> 20 == 0xac1 || a >> 16 == 0xc0a8 || a >> 22 == 0x191;
+}
+
 static bool bits_equal(const uint8_t *a, const uint8_t *b, unsigned bits)
 {
 	if (memcmp(a, b, bits / 8) != 0)

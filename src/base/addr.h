@@ -39,6 +39,8 @@ void addr_set_port(struct addr *addr, uint16_t port);
 bool addr_is_loopback(const struct addr *addr);
 /* 0.0.0.0/8, multicast, broadcast, link-local, mapped or unspecified: no name server lives there. */
 bool addr_is_bogus(const struct addr *addr);
+/* 10/8, 172.16/12, 192.168/16 (RFC 1918), 100.64/10 (RFC 6598), fc00::/7 (RFC 4193). */
+bool addr_is_private(const struct addr *addr);
 /* The wildcard 0.0.0.0 or ::. */
 bool addr_is_any(const struct addr *addr);
 

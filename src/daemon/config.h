@@ -19,6 +19,14 @@
 
 enum { CONFIG_ERROR = 512, CONFIG_WORKERS_AUTO = 0 };
 
+/* Whom to ask about a zone, as the operator says it. */
+struct config_route {
+	const char *zone; /* as written; that it is a name has been checked */
+	struct addr *to;
+	size_t count;
+	bool first; /* where they fail, the zone's own servers are asked */
+};
+
 struct config {
 	struct addr *listen; /* default 127.0.0.1@53 and ::1@53 */
 	size_t listen_count;
@@ -38,7 +46,12 @@ struct config {
 	struct {
 		const char *root_hints;    /* NULL: built in */
 		const char *trust_anchors; /* NULL: built in; "none": no validation */
-		bool minimise, ipv4, ipv6, query_loopback;
+		bool minimise, ipv4, ipv6, query_loopback, query_private;
+		bool priming; /* ask the root's servers who they are, before anything else */
+		struct config_route *forward, *stub;
+		size_t forward_count, stub_count;
+		const char **ordinary; /* special-use names that are looked up like any other */
+		size_t ordinary_count;
 	} resolver;
 
 	struct {

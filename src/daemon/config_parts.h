@@ -19,6 +19,9 @@ enum {
 	LIMIT_CONFIG_LISTEN = 64,
 	LIMIT_CONFIG_PORTS = 4096,
 	LIMIT_CONFIG_ALLOW = 1024,
+	LIMIT_CONFIG_ROUTES = 4096, /* forward and stub zones, each */
+	LIMIT_CONFIG_ROUTE_TO = 16,
+	LIMIT_CONFIG_ORDINARY = 256,
 	LIMIT_CONFIG_TTL_S = 604800, /* RFC 8767 4: a week */
 };
 
@@ -61,9 +64,18 @@ struct config_raw_ports {
 	unsigned exclude_count, include_count;
 };
 
+/* A zone of resolver.forward or resolver.stub. */
+struct config_raw_route {
+	const char *zone, **to;
+	unsigned to_count;
+	enum config_switch first;
+};
+
 struct config_raw_resolver {
-	const char *root_hints, *trust_anchors;
-	enum config_switch minimise, ipv4, ipv6, query_loopback;
+	const char *root_hints, *trust_anchors, **ordinary;
+	enum config_switch minimise, ipv4, ipv6, query_loopback, query_private, priming;
+	struct config_raw_route *forward, *stub;
+	unsigned forward_count, stub_count, ordinary_count;
 };
 
 struct config_raw_cache {

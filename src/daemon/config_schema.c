@@ -62,6 +62,17 @@ static const cyaml_schema_field_t ports_fields[] = {
 	CYAML_FIELD_END,
 };
 
+static const cyaml_schema_field_t route_fields[] = {
+	WORD("zone", config_raw_route, zone),
+	LIST("to", config_raw_route, to, LIMIT_CONFIG_ROUTE_TO),
+	CHOICE("first", config_raw_route, first, switch_words),
+	CYAML_FIELD_END,
+};
+
+static const cyaml_schema_value_t route_schema = {
+	CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct config_raw_route, route_fields),
+};
+
 static const cyaml_schema_field_t resolver_fields[] = {
 	WORD("root-hints", config_raw_resolver, root_hints),
 	WORD("trust-anchors", config_raw_resolver, trust_anchors),
@@ -69,6 +80,13 @@ static const cyaml_schema_field_t resolver_fields[] = {
 	CHOICE("ipv4", config_raw_resolver, ipv4, switch_words),
 	CHOICE("ipv6", config_raw_resolver, ipv6, switch_words),
 	CHOICE("query-loopback", config_raw_resolver, query_loopback, switch_words),
+	CHOICE("query-private", config_raw_resolver, query_private, switch_words),
+	CHOICE("priming", config_raw_resolver, priming, switch_words),
+	CYAML_FIELD_SEQUENCE(
+		"forward", MAY_BE_THERE, struct config_raw_resolver, forward, &route_schema, 0, LIMIT_CONFIG_ROUTES),
+	CYAML_FIELD_SEQUENCE(
+		"stub", MAY_BE_THERE, struct config_raw_resolver, stub, &route_schema, 0, LIMIT_CONFIG_ROUTES),
+	LIST("ordinary", config_raw_resolver, ordinary, LIMIT_CONFIG_ORDINARY),
 	CYAML_FIELD_END,
 };
 

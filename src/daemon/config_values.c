@@ -52,7 +52,7 @@ void config_values_default(struct config *config, struct arena *arena)
 		.listen_count = 2,
 		.workers = CONFIG_WORKERS_AUTO,
 		.ports = {.range = {49152, 65535}, .pool = 2500, .max = 10000, .uses = 1000, .age_s = 3600},
-		.resolver = {.minimise = true, .ipv4 = true, .ipv6 = true},
+		.resolver = {.minimise = true, .ipv4 = true, .ipv6 = true, .query_private = true, .priming = true},
 		.cache = {.memory = 256 << 20, .ttl_max = LIMIT_CACHE_TTL_S},
 		.allow = arena_alloc(arena, allow_count * sizeof(struct prefix)),
 		.allow_count = allow_count,
@@ -299,12 +299,102 @@ static int read_ports(struct reader *r, const struct config_raw_ports *raw)
 	return check_ports_left(r);
 }
 
+/* A domain name, as far as its form goes: labels of 63 bytes, 253 in all. */
+static bool is_zone(const char *text)
+{
+	size_t label = 0, len = strlen(text);
+	if (strcmp(text, ".") == 0)
+		return true;
+	if (len == 0 || len > 254 || text[0] == '.')
+		return false;
+	for (; *text != '\0'; text++) {
+		if ((unsigned char)*text <= ' ' || *text == '\\' || (*text == '.' && label == 0) || label > 63)
+			return false;
+		label = *text == '.' ? 0 : label + 1;
+	}
+	return label <= 63;
+}
+
+static bool listens_on(const struct config *config, const struct addr *addr)
+{
+	for (size_t i = 0; i < config->listen_count; i++)
+		if (addr_equal(&config->listen[i], addr))
+			return true;
+	return false;
+}
+
+static int read_route_to(
+	struct reader *r, const struct config_node *node, const struct config_raw_route *raw, struct config_route *out)
+{
+	const struct config_node *to = config_tree_child(node, "to");
+	char path[CONFIG_KEY];
+	if (raw->to_count == 0)
+		return config_complain(r->report, node->line, config_tree_path(node, path),
+			"names nobody to ask; write to: [ADDRESS], for example to: [192.0.2.1]");
+	out->to = arena_alloc(r->arena, raw->to_count * sizeof(*out->to));
+	for (out->count = 0; out->count < raw->to_count; out->count++) {
+		struct addr *addr = &out->to[out->count];
+		if (addr_parse(addr, raw->to[out->count], 53) != 0)
+			return refuse(r, to, out->count,
+				"is not an address; write ADDRESS or ADDRESS@PORT, for example 192.0.2.1@53");
+		if (listens_on(r->config, addr))
+			return refuse(r, to, out->count,
+				"is where berthd itself listens: it would ask itself; name another server");
+	}
+	return 0;
+}
+
+static int read_routes(struct reader *r, const char *key, const struct config_raw_route *raw, unsigned count,
+	struct config_route **out)
+{
+	const struct config_node *node = find(r, "resolver", key);
+	char path[CONFIG_KEY];
+	struct config_route *routes = *out = arena_zalloc(r->arena, (count + 1) * sizeof(*routes));
+	node = node != NULL ? node->first : NULL;
+	for (unsigned i = 0; i < count; i++, node = node->next) {
+		if (raw[i].zone == NULL)
+			return config_complain(r->report, node->line, config_tree_path(node, path),
+				"has an entry without zone; write {zone: NAME, to: [ADDRESS]}");
+		if (!is_zone(raw[i].zone))
+			return refuse(r, config_tree_child(node, "zone"), 0,
+				"is not a domain name; write for example example.org, or . for everything");
+		routes[i].zone = arena_copy(r->arena, raw[i].zone, strlen(raw[i].zone) + 1);
+		routes[i].first = raw[i].first == CONFIG_ON;
+		int ret = read_route_to(r, node, &raw[i], &routes[i]);
+		if (ret != 0)
+			return ret;
+	}
+	return 0;
+}
+
+static int read_ordinary(struct reader *r, const struct config_raw_resolver *raw)
+{
+	struct config *c = r->config;
+	c->resolver.ordinary = arena_alloc(r->arena, (raw->ordinary_count + 1) * sizeof(*c->resolver.ordinary));
+	for (unsigned i = 0; i < raw->ordinary_count; i++) {
+		if (!is_zone(raw->ordinary[i]))
+			return refuse(r, find(r, "resolver", "ordinary"), i,
+				"is not a domain name; write for example 10.in-addr.arpa");
+		c->resolver.ordinary[i] = arena_copy(r->arena, raw->ordinary[i], strlen(raw->ordinary[i]) + 1);
+	}
+	c->resolver.ordinary_count = raw->ordinary_count;
+	return 0;
+}
+
 static int read_resolver(struct reader *r, const struct config_raw_resolver *raw)
 {
 	if (raw == NULL)
 		return 0;
 	struct config *c = r->config;
 	read_switch(raw->minimise, &c->resolver.minimise);
+	read_switch(raw->query_private, &c->resolver.query_private);
+	read_switch(raw->priming, &c->resolver.priming);
+	if (read_routes(r, "forward", raw->forward, raw->forward_count, &c->resolver.forward) != 0 ||
+		read_routes(r, "stub", raw->stub, raw->stub_count, &c->resolver.stub) != 0 ||
+		read_ordinary(r, raw) != 0)
+		return E_INVAL;
+	c->resolver.forward_count = raw->forward_count;
+	c->resolver.stub_count = raw->stub_count;
 	read_switch(raw->ipv4, &c->resolver.ipv4);
 	read_switch(raw->ipv6, &c->resolver.ipv6);
 	read_switch(raw->query_loopback, &c->resolver.query_loopback);

@@ -17,6 +17,7 @@
 #include "daemon/config.h"
 #include "daemon/privilege.h"
 #include "daemon/server.h"
+#include "daemon/settings.h"
 
 #ifndef BERTH_VERSION
 #define BERTH_VERSION "unknown"
@@ -126,7 +127,7 @@ static int check(const struct config *config, const struct options *options)
 {
 	struct hints *hints = xalloc(sizeof(*hints));
 	char why[600];
-	int ret = server_hints(hints, config, why, sizeof(why));
+	int ret = settings_hints(hints, config, why, sizeof(why));
 	free(hints);
 	if (ret != 0) {
 		fprintf(stderr, "berthd: %s\n", why);

@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "daemon/control.h"
 #include "daemon/listen.h"
+#include "daemon/settings.h"
 #include "daemon/worker.h"
 #include "ports/preflight.h"
 #include "ports/reserve.h"
@@ -130,34 +131,6 @@ static int make_reserve(struct server *server, char *why, size_t size)
 	return 0;
 }
 
-/* --- settings of workers --- */
-
-int server_hints(struct hints *hints, const struct config *config, char *why, size_t size)
-{
-	hints_builtin(hints);
-	if (config->resolver.root_hints == NULL)
-		return 0;
-	char reason[300];
-	int ret = hints_read(hints, config->resolver.root_hints, reason, sizeof(reason));
-	if (ret != 0)
-		snprintf(why, size, "resolver.root-hints: %s; name a zone file with the root's NS, A and AAAA records",
-			reason);
-	return ret;
-}
-
-static int make_settings(struct settings *settings, const struct config *config, char *why, size_t size)
-{
-	*settings = (struct settings){
-		.options = {.minimise = config->resolver.minimise,
-			.ipv4 = config->resolver.ipv4,
-			.ipv6 = config->resolver.ipv6,
-			.query_loopback = config->resolver.query_loopback},
-		.allow = config->allow,
-		.allow_count = config->allow_count,
-	};
-	return server_hints(&settings->hints, config, why, size);
-}
-
 /* --- begin --- */
 
 static struct rrcache_conf rrcache_conf_of(const struct config *config)
@@ -222,7 +195,7 @@ int server_init(struct server *server, struct config *config, const char *config
 	*server = (struct server){
 		.config = config, .first = config, .config_path = config_path, .started_us = clock_mono_us()};
 	struct settings *settings = xzalloc(1, sizeof(*settings));
-	int ret = make_settings(settings, config, why, size);
+	int ret = settings_make(settings, config, why, size);
 	if (ret != 0 || (ret = loop_init(&server->loop)) != 0) {
 		free(settings);
 		return ret;
@@ -249,6 +222,7 @@ int server_start(struct server *server, char *why, size_t size)
 	if (ret != 0)
 		return ret;
 	equip_workers(server, server->settings);
+	settings_deinit(server->settings);
 	free(server->settings);
 	server->settings = NULL;
 	for (unsigned i = 0; i < server->workers; i++) {
@@ -281,6 +255,7 @@ static void on_done(struct tour *tour)
 	struct reload *reload = container_of(tour, struct reload, tour);
 	struct server *server = tour->server;
 	server->reloading = false;
+	settings_deinit(&reload->settings);
 	log_notice("configuration reloaded");
 	free(reload);
 	if (server->reload_again)
@@ -352,7 +327,7 @@ int server_reload(struct server *server, char *why, size_t size)
 	if (ret != 0)
 		snprintf(why, size, "%s", text);
 	else
-		ret = make_settings(&reload->settings, reload->config, why, size);
+		ret = settings_make(&reload->settings, reload->config, why, size);
 	if (ret != 0) {
 		config_free(reload->config);
 		free(reload);

@@ -25,17 +25,10 @@
 struct control;
 struct reserve;
 struct server;
+struct settings;
 struct single;
 struct tcp_listener;
 struct udp_listener;
-
-/* What a reload changes for a worker; each worker copies it and reads its copy without locks. */
-struct settings {
-	struct hints hints;
-	struct resolve_options options;
-	const struct prefix *allow; /* the configuration's */
-	size_t allow_count;
-};
 
 struct worker {
 	struct server *server;
@@ -84,8 +77,6 @@ int server_reload(struct server *server, char *why, size_t size);
 /* The same for SIGHUP, which hears no error: it is logged, and what comes during a reload follows it. */
 void server_reload_soon(struct server *server);
 
-/* The root hints of a configuration. 0, or an error with one line in `why`. */
-int server_hints(struct hints *hints, const struct config *config, char *why, size_t size);
 /* Of how many ports each question's is drawn, when so many are usable. */
 unsigned server_among(const struct config *config, unsigned usable);
 /* What the pool of a configuration is worth, by rules that may be others than the configuration's. */

@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/limits.h"
 #include "daemon/listen.h"
+#include "daemon/settings.h"
 
 static void on_turn(void *arg)
 {

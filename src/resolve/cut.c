@@ -6,8 +6,16 @@
 #include "base/clock.h"
 #include "base/counters.h"
 #include "base/random.h"
+#include "resolve/routes.h"
 
-static bool may_ask(const struct request *rq, const struct addr *addr)
+/* Whether the operator names servers for the zone or one above: what those say of private addresses is believed. */
+static bool is_ours(const struct cut *cut, const struct request *rq)
+{
+	const struct route *route = routes_find(rq->options.routes, cut->zone);
+	return route != NULL && route->kind == ROUTE_STUB;
+}
+
+static bool may_ask(const struct cut *cut, const struct request *rq, const struct addr *addr)
 {
 	if (addr_is_v6(addr) ? !rq->options.ipv6 : !rq->options.ipv4)
 		return false;
@@ -16,12 +24,14 @@ static bool may_ask(const struct request *rq, const struct addr *addr)
 		return false;
 	if (addr_is_loopback(addr))
 		return rq->options.query_loopback;
+	if (addr_is_private(addr) && !rq->options.query_private && !is_ours(cut, rq))
+		return false;
 	return !addr_is_bogus(addr);
 }
 
 static void add_address(struct cut *cut, const struct request *rq, const struct addr *addr)
 {
-	if (cut->addresses >= LIMIT_CUT_ADDRESSES || !may_ask(rq, addr))
+	if (cut->addresses >= LIMIT_CUT_ADDRESSES || !may_ask(cut, rq, addr))
 		return;
 	for (unsigned i = 0; i < cut->addresses; i++)
 		if (addr_equal(&cut->address[i].addr, addr))
@@ -114,15 +124,47 @@ static bool try_cached(struct cut *cut, struct request *rq, const uint8_t *zone)
 	return is_usable(cut);
 }
 
+/* What the operator names is asked wherever it is, loopback too. */
+static void from_route(struct cut *cut, const struct request *rq, const struct route *route)
+{
+	*cut = (struct cut){
+		.zone = route->name, .is_told = true, .recursive = route->kind == ROUTE_FORWARD, .first = route->first};
+	for (size_t i = 0; i < route->count && cut->addresses < LIMIT_CUT_ADDRESSES; i++)
+		if (addr_is_v6(&route->addr[i]) ? rq->options.ipv6 : rq->options.ipv4)
+			cut->address[cut->addresses++] = (struct cut_address){.addr = route->addr[i]};
+}
+
+static const uint8_t *where_to_begin(const struct question *q)
+{
+	return q->type == KNOT_RRTYPE_DS && !name_is_root(q->name) ? name_parent(q->name) : q->name;
+}
+
+/* From `zone` upwards to, and without, `end`; NULL: to the root. */
+static bool closest_cached(struct cut *cut, struct request *rq, const uint8_t *zone, const uint8_t *end)
+{
+	for (; zone != NULL && !rq->fresh; zone = name_parent(zone)) {
+		if (end != NULL && name_is_equal(zone, end))
+			return false;
+		if (try_cached(cut, rq, zone))
+			return true;
+	}
+	return false;
+}
+
+void cut_closest_unrouted(struct cut *cut, struct request *rq, const struct question *q)
+{
+	if (!closest_cached(cut, rq, where_to_begin(q), NULL))
+		cut_from_hints(cut, rq);
+}
+
 void cut_closest(struct cut *cut, struct request *rq, const struct question *q)
 {
-	const uint8_t *zone = q->name;
-	if (q->type == KNOT_RRTYPE_DS && !name_is_root(zone))
-		zone = name_parent(zone);
-	for (; zone != NULL && !rq->fresh; zone = name_parent(zone))
-		if (try_cached(cut, rq, zone))
-			return;
-	cut_from_hints(cut, rq);
+	const uint8_t *zone = where_to_begin(q);
+	const struct route *route = routes_find(rq->options.routes, zone);
+	if (route == NULL || route->kind == ROUTE_ORDINARY)
+		cut_closest_unrouted(cut, rq, q);
+	else if (route->kind == ROUTE_FORWARD || !closest_cached(cut, rq, zone, route->name))
+		from_route(cut, rq, route);
 }
 
 /* Glue counts only where the zone that was asked could know it: inside its own bailiwick (RFC 5452 6). */

@@ -27,6 +27,9 @@ struct cut_address {
 
 struct cut {
 	const uint8_t *zone;
+	bool is_told;   /* by the operator (resolve/routes): */
+	bool recursive; /* its servers resolve, and their answer is final */
+	bool first;     /* where they fail, the zone's own are looked for */
 	struct cut_server server[LIMIT_CUT_SERVERS];
 	unsigned servers;
 	unsigned lookups; /* for addresses of its servers, so far */
@@ -34,9 +37,11 @@ struct cut {
 	unsigned addresses;
 };
 
-/* The closest enclosing delegation that is known. For DS the search begins above the name: the parent answers
- * (RFC 4035 3.1.4.1). */
+/* Whom the operator names for the question's zone, else the closest enclosing delegation that is known. For DS the search
+ * begins above the name: the parent answers (RFC 4035 3.1.4.1). */
 void cut_closest(struct cut *cut, struct request *rq, const struct question *q);
+/* The same as if the operator had said nothing. */
+void cut_closest_unrouted(struct cut *cut, struct request *rq, const struct question *q);
 /* The root as the hints give it. */
 void cut_from_hints(struct cut *cut, const struct request *rq);
 /* The child zone named by the NS rrset `ns` of a reply from `cut->zone`'s servers, with the reply's glue that lies in
@@ -45,7 +50,7 @@ void cut_descend(struct cut *cut, struct request *rq, const struct message *repl
 /* Whether the cut is the root as the hints give it: nothing better is known yet. */
 static inline bool cut_is_hints(const struct cut *cut)
 {
-	return name_is_root(cut->zone) && cut->servers == 0;
+	return name_is_root(cut->zone) && cut->servers == 0 && !cut->is_told;
 }
 /* Gives a few of the dropped addresses another chance, for another question. */
 void cut_revive(struct cut *cut, unsigned count);

@@ -239,7 +239,7 @@ static int try_await(struct attempt *at, enum transport transport)
 	if (ret != 0)
 		return ret;
 	struct story_event *asked = tell(at, STORY_ASK, transport, "");
-	match_begin(&at->match, at->rq, at->ex->question, at->ex->server, at->ex->facts, at->ex->edns);
+	match_begin(&at->match, at->rq, at->ex);
 	at->sent_us = clock_mono_us();
 	ret = transport == TRANSPORT_UDP ? try_udp_await(at) : try_tcp_await(at);
 	if ((ret == E_UNREACH && transport == TRANSPORT_UDP) || ret == E_CROWDED)
@@ -317,7 +317,10 @@ int exchange_await(struct request *rq, const struct exchange *ex, struct message
 	struct flight_key key;
 	struct flight mine;
 	int ret;
-	flight_key_make(&key, ex->server, q->name, q->type, q->rclass, ex->edns);
+	unsigned flags = ex->edns ? FLIGHT_EDNS : 0;
+	if (ex->recursive)
+		flags |= rq->cd ? FLIGHT_RD | FLIGHT_CD : FLIGHT_RD;
+	flight_key_make(&key, ex->server, q->name, q->type, q->rclass, flags);
 	struct join *join = inflight_enter(inflight, &key, &mine, loop);
 	if (join != NULL) {
 		ret = join_await(&at, join);

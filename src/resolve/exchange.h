@@ -18,6 +18,7 @@ struct exchange {
 	const uint8_t *zone;       /* whose server it is */
 	const struct facts *facts; /* what is known of the server */
 	bool edns;
+	bool recursive;      /* it is a resolver: asked to recurse */
 	uint32_t timeout_us; /* of the try over UDP */
 };
 

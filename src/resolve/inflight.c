@@ -72,11 +72,11 @@ void inflight_free(struct inflight *inflight)
 }
 
 void flight_key_make(struct flight_key *key, const struct addr *server, const uint8_t *name, uint16_t type,
-	uint16_t rclass, bool edns)
+	uint16_t rclass, unsigned flags)
 {
 	size_t len;
 	const uint8_t *bytes = addr_bytes(server, &len);
-	*key = (struct flight_key){.server = *server, .name = name, .type = type, .rclass = rclass, .edns = edns};
+	*key = (struct flight_key){.server = *server, .name = name, .type = type, .rclass = rclass, .flags = flags};
 	key->hash = hash_bytes(HASH_SEED + type, name, name_len(name)) ^ hash_bytes(HASH_SEED, bytes, len);
 }
 
@@ -87,7 +87,7 @@ static pthread_mutex_t *lock_of(struct inflight *inflight, uint64_t hash)
 
 static bool is_equal(const struct flight_key *a, const struct flight_key *b)
 {
-	return a->hash == b->hash && a->type == b->type && a->rclass == b->rclass && a->edns == b->edns &&
+	return a->hash == b->hash && a->type == b->type && a->rclass == b->rclass && a->flags == b->flags &&
 	       addr_equal(&a->server, &b->server) && name_is_equal(a->name, b->name);
 }
 

@@ -25,11 +25,14 @@
 #include "dns/name.h"
 #include "net/fiber.h"
 
+/* What else must be the same for a reply to serve both. */
+enum flight_flag { FLIGHT_EDNS = 1, FLIGHT_RD = 2, FLIGHT_CD = 4 };
+
 struct flight_key {
 	struct addr server;
 	const uint8_t *name;
 	uint16_t type, rclass;
-	bool edns;
+	unsigned flags; /* of enum flight_flag */
 	uint64_t hash;
 };
 
@@ -46,7 +49,7 @@ struct inflight *inflight_new(void);
 /* When no fiber runs any more, but before the stacks of those that did not end are gone. */
 void inflight_free(struct inflight *inflight);
 void flight_key_make(struct flight_key *key, const struct addr *server, const uint8_t *name, uint16_t type,
-	uint16_t rclass, bool edns);
+	uint16_t rclass, unsigned flags);
 /* NULL: nobody asks this, and now `flight` does. Else somebody does, and the running fiber is to wait for it. */
 struct join *inflight_enter(
 	struct inflight *inflight, const struct flight_key *key, struct flight *flight, struct loop *loop);

@@ -21,9 +21,9 @@ struct minimiser {
 /* The next question for the zone: one label more than the zone has or than was asked last; whole labels at once when
  * the name is long (RFC 9156 2.3). */
 static struct question next_question(
-	struct minimiser *m, const struct request *rq, const struct question *q, const uint8_t *zone)
+	struct minimiser *m, const struct request *rq, const struct question *q, const struct cut *cut)
 {
-	unsigned all = name_labels(q->name), have = name_labels(zone);
+	unsigned all = name_labels(q->name), have = name_labels(cut->zone);
 	if (m->labels > have)
 		have = m->labels;
 	unsigned next = have + 1;
@@ -31,7 +31,7 @@ static struct question next_question(
 		unsigned rounds = LIMIT_MINIMISE_STEPS > m->steps ? LIMIT_MINIMISE_STEPS - m->steps : 1;
 		next = have + (all - have + rounds - 1) / rounds;
 	}
-	if (!rq->options.minimise || m->off || m->steps >= LIMIT_MINIMISE_STEPS || next >= all)
+	if (!rq->options.minimise || m->off || cut->recursive || m->steps >= LIMIT_MINIMISE_STEPS || next >= all)
 		return *q;
 	m->labels = next;
 	m->steps++;
@@ -166,7 +166,7 @@ static void prime_await(struct request *rq, const struct frame *frame, struct cu
 	static const struct question root = {
 		.name = (const uint8_t *)"", .type = KNOT_RRTYPE_NS, .rclass = KNOT_CLASS_IN};
 	struct resolver *resolver = rq->resolver;
-	if (!cut_is_hints(cut) || rq->fresh || request_now_us(rq) < resolver->primed_until_us)
+	if (!rq->options.priming || !cut_is_hints(cut) || rq->fresh || request_now_us(rq) < resolver->primed_until_us)
 		return;
 	resolver->primed_until_us = request_now_us(rq) + LIMIT_PRIMING_S * 1000000ull;
 	int ret = servers_ask_await(rq, frame, cut, &root, reply);
@@ -208,7 +208,7 @@ int iterate_await(struct request *rq, const struct frame *frame, struct found *o
 	cut_closest(cut, rq, q);
 	prime_await(rq, frame, cut, reply);
 	for (;;) {
-		struct question ask = next_question(&m, rq, q, cut->zone);
+		struct question ask = next_question(&m, rq, q, cut);
 		bool is_whole = ask.name == q->name;
 		if (!is_whole && is_known(rq, &m, &ask))
 			continue;
@@ -217,6 +217,11 @@ int iterate_await(struct request *rq, const struct frame *frame, struct found *o
 			ret = ask_whole_await(rq, frame, cut, &m, reply);
 			ask = *q;
 			is_whole = true;
+		}
+		if (ret == E_NOSERVER && cut->first) {
+			cut_closest_unrouted(cut, rq, q);
+			m.labels = 0;
+			continue;
 		}
 		if (ret != 0)
 			return ret;

@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/limits.h"
 #include "resolve/iterate.h"
+#include "resolve/special.h"
 
 /* --- the cache --- */
 
@@ -91,7 +92,7 @@ static void conclude(struct request *rq, struct answer *answer, const struct fou
 
 static int find_await(struct request *rq, const struct frame *frame, struct found *found)
 {
-	if (lookup_find_cached(rq, frame->question, found))
+	if (special_find(rq, frame->question, found) || lookup_find_cached(rq, frame->question, found))
 		return 0;
 	return iterate_await(rq, frame, found);
 }

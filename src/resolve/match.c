@@ -9,6 +9,7 @@
 #include "base/limits.h"
 #include "base/random.h"
 #include "cache/facts.h"
+#include "resolve/exchange.h"
 
 static const uint8_t *mix(struct request *rq, const uint8_t *name)
 {
@@ -17,19 +18,22 @@ static const uint8_t *mix(struct request *rq, const uint8_t *name)
 	return raw;
 }
 
-void match_begin(struct match *match, struct request *rq, const struct question *question, const struct addr *server,
-	const struct facts *facts, bool edns)
+void match_begin(struct match *match, struct request *rq, const struct exchange *ex)
 {
+	const struct facts *facts = ex->facts;
 	*match = (struct match){
 		.rq = rq,
-		.question = question,
-		.server = server,
-		.raw_name = facts->no_case ? question->name : mix(rq, question->name),
+		.question = ex->question,
+		.server = ex->server,
+		.raw_name = facts->no_case ? ex->question->name : mix(rq, ex->question->name),
 		.cookie = facts->cookie,
 		.id = (uint16_t)random_below(65536),
-		.edns = edns,
+		.edns = ex->edns,
+		.rd = ex->recursive,
+		/* Whether it is valid is for us and our client to say; a forwarder's own check is worth having until then. */
+		.cd = !ex->recursive || rq->cd,
 		.mixes_case = !facts->no_case,
-		.cookie_owed = edns && facts->cookie.server_len > 0,
+		.cookie_owed = ex->edns && facts->cookie.server_len > 0,
 	};
 	/* A client cookie of its own for each server, so that it cannot be used to recognise us elsewhere. */
 	counters_add(COUNT_UPSTREAM_COOKIES, match->cookie_owed);
@@ -44,7 +48,8 @@ size_t match_write(const struct match *match, uint8_t wire[static MESSAGE_QUERY_
 		.raw_name = match->raw_name,
 		.type = match->question->type,
 		.rclass = match->question->rclass,
-		.cd = true,
+		.rd = match->rd,
+		.cd = match->cd,
 		.edns = match->edns,
 		.dnssec_ok = match->edns,
 		.cookie = match->edns ? &match->cookie : NULL,

@@ -2,7 +2,7 @@
  * resolve/ only.
  *
  *	struct match match;
- *	match_begin(&match, rq, q, &facts, edns);          draws ID, case of the name, cookie
+ *	match_begin(&match, rq, ex);                       draws ID, case of the name, cookie
  *	len = match_write(&match, wire);
  *	ret = match_accept(&match, TRANSPORT_UDP, wire, len, &reply);
  *
@@ -12,6 +12,8 @@
 
 #include "resolve/request.h"
 
+struct exchange;
+
 struct match {
 	struct request *rq;
 	const struct question *question;
@@ -20,12 +22,12 @@ struct match {
 	struct cookie cookie;
 	uint16_t id;
 	bool edns;
+	bool rd, cd;
 	bool mixes_case;
 	bool cookie_owed; /* the server has sent a cookie before: a reply without one is not its */
 };
 
-void match_begin(struct match *match, struct request *rq, const struct question *question, const struct addr *server,
-	const struct facts *facts, bool edns);
+void match_begin(struct match *match, struct request *rq, const struct exchange *ex);
 size_t match_write(const struct match *match, uint8_t wire[static MESSAGE_QUERY_MAX]);
 /* 0: it is the reply, read into *reply (of a truncated one only its flags); E_MISMATCH: it is not; E_MALFORMED: it is,
  * but not to be read. The question in the wire is put back to lower case. What is learnt of the server is learnt here,

@@ -79,6 +79,14 @@ enum reply_kind reply_kind(const struct message *msg, const uint8_t *zone, const
 	return msg->aa && !refers_elsewhere(msg) ? REPLY_NODATA : REPLY_LAME;
 }
 
+enum reply_kind reply_kind_of_resolver(const struct message *msg, enum reply_kind kind)
+{
+	if (kind == REPLY_REFERRAL)
+		return REPLY_LAME;
+	bool is_empty = msg->count[SECTION_ANSWER] == 0 && !refers_elsewhere(msg);
+	return kind == REPLY_LAME && msg->ra && is_empty ? REPLY_NODATA : kind;
+}
+
 const char *reply_kind_text(enum reply_kind kind)
 {
 	static const char *const words[REPLY_KINDS] = {

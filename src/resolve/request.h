@@ -38,6 +38,7 @@ struct request {
 	struct budget budget;
 	struct resolve_options options; /* as they were when the request began */
 	bool fresh;
+	bool cd;             /* the client checks by itself */
 	unsigned depth;      /* of the lookup that runs now: above 0 for addresses of servers */
 	size_t counted;      /* bytes of the arena that resolver->bytes knows of */
 	struct story *story; /* NULL: not told */

@@ -12,6 +12,7 @@
 #include "net/fiber.h"
 #include "resolve/lending.h"
 #include "resolve/lookup.h"
+#include "resolve/routes.h"
 
 enum { JOB_BUCKETS = 4096 };
 
@@ -42,6 +43,8 @@ struct resolver *resolver_new(const struct resolver_conf *conf)
 
 void resolver_configure(struct resolver *resolver, const struct hints *hints, const struct resolve_options *options)
 {
+	routes_ref(options->routes);
+	routes_unref(resolver->options.routes);
 	resolver->hints = *hints;
 	resolver->options = *options;
 }
@@ -206,6 +209,7 @@ static void deliver(struct job *job, struct answer *answer, int ret)
 static void free_job(struct job *job)
 {
 	count_bytes(&job->request, 0);
+	routes_unref(job->request.options.routes);
 	arena_deinit(&job->request.arena);
 	free(job);
 }
@@ -246,6 +250,8 @@ static struct job *make_job(struct resolver *resolver, const struct ask *ask, co
 	link_init(&job->link);
 	rq->resolver = resolver;
 	rq->options = resolver->options;
+	routes_ref(rq->options.routes);
+	rq->cd = ask->cd;
 	rq->fresh = ask->fresh;
 	arena_init(&rq->arena);
 	budget_init(&rq->budget, job->begin_us);
@@ -314,6 +320,7 @@ void resolver_free(struct resolver *resolver)
 		free_job(job);
 	}
 	lending_deinit(resolver);
+	routes_unref(resolver->options.routes);
 	free(resolver->bucket);
 	free(resolver);
 }

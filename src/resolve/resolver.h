@@ -25,12 +25,16 @@
 /* What changes with the configuration; a copy is taken by every request when it begins. */
 struct resolve_options {
 	bool minimise, ipv4, ipv6;
-	bool query_loopback; /* upstream addresses in 127/8 and ::1 are allowed: for labs */
+	bool query_loopback;   /* upstream addresses in 127/8 and ::1 are allowed: for labs */
+	bool query_private;    /* those of private networks too, whoever names them */
+	bool priming;          /* the root's servers are asked who they are (RFC 9609) */
+	struct routes *routes; /* zones for which the operator says whom to ask; NULL: none */
 };
 
 enum { RESOLVER_LOAN_USER = 32 }; /* user bytes that the pool's loans must have */
 
 struct inflight;
+struct routes;
 
 struct resolver_conf {
 	struct loop *loop;
@@ -67,7 +71,8 @@ struct resolver;
 struct resolver *resolver_new(const struct resolver_conf *conf);
 /* All lookups end now: their waiters get SERVFAIL. */
 void resolver_free(struct resolver *resolver);
-/* At once after resolver_new, and whenever the configuration changes; both are copied. */
+/* At once after resolver_new, and whenever the configuration changes; both are copied, and
+ * the routes referred to. */
 void resolver_configure(struct resolver *resolver, const struct hints *hints, const struct resolve_options *options);
 
 /* 0, or E_BUSY: too many lookups, or too many waiting for this one; then on_answer is not called. */

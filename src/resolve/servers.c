@@ -167,6 +167,7 @@ static int ask_address_await(struct request *rq, const struct cut *cut, struct c
 		.zone = cut->zone,
 		.facts = &facts,
 		.edns = request_now_us(rq) >= facts.no_edns_until_us && !address->no_edns,
+		.recursive = cut->recursive,
 		.timeout_us = timeout_us(&facts, address->tries)};
 	uint32_t rtt_us = 0;
 	address->tries++;
@@ -180,6 +181,8 @@ static int ask_address_await(struct request *rq, const struct cut *cut, struct c
 	if (rtt_us > 0)
 		facts_note_reply(rq->resolver->conf.facts, &address->addr, rtt_us);
 	out->kind = reply_kind(&out->msg, cut->zone, q, ex.edns);
+	if (cut->recursive)
+		out->kind = reply_kind_of_resolver(&out->msg, out->kind);
 	tell_kind(rq, out->kind);
 	if (out->kind == REPLY_NO_EDNS) {
 		address->no_edns = true;

@@ -1,0 +1,79 @@
+/* Decides what of a configuration the workers need to know, and can be told while they run. */
+#include "daemon/settings.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "resolve/routes.h"
+
+int settings_hints(struct hints *hints, const struct config *config, char *why, size_t size)
+{
+	hints_builtin(hints);
+	if (config->resolver.root_hints == NULL)
+		return 0;
+	char reason[300];
+	int ret = hints_read(hints, config->resolver.root_hints, reason, sizeof(reason));
+	if (ret != 0)
+		snprintf(why, size, "resolver.root-hints: %s; name a zone file with the root's NS, A and AAAA records",
+			reason);
+	return ret;
+}
+
+static int add_routes(struct routes *routes, enum route_kind kind, const struct config_route *list, size_t count,
+	char *why, size_t size)
+{
+	uint8_t name[NAME_MAX_LEN];
+	for (size_t i = 0; i < count; i++) {
+		struct route what = {.first = list[i].first, .count = list[i].count, .addr = list[i].to};
+		int ret = name_from_text(name, list[i].zone);
+		if (ret == 0)
+			ret = routes_add(routes, name, kind, &what);
+		if (ret == 0)
+			continue;
+		snprintf(why, size, "resolver.forward, resolver.stub: zone \"%.200s\" %s", list[i].zone,
+			ret == E_BUSY ? "is named twice; keep one of them" : "is no domain name");
+		return E_INVAL;
+	}
+	return 0;
+}
+
+/* The operator's zones; *out NULL where there are none. */
+static int make_routes(struct routes **out, const struct config *config, char *why, size_t size)
+{
+	struct routes *routes = routes_new();
+	uint8_t name[NAME_MAX_LEN];
+	int ret =
+		add_routes(routes, ROUTE_FORWARD, config->resolver.forward, config->resolver.forward_count, why, size);
+	if (ret == 0)
+		ret = add_routes(routes, ROUTE_STUB, config->resolver.stub, config->resolver.stub_count, why, size);
+	for (size_t i = 0; i < config->resolver.ordinary_count && ret == 0; i++)
+		if (name_from_text(name, config->resolver.ordinary[i]) == 0 &&
+			routes_add(routes, name, ROUTE_ORDINARY, &(struct route){0}) == E_BUSY)
+			continue; /* whom to ask is said already, which says more */
+	if (ret != 0)
+		routes_unref(routes);
+	*out = ret == 0 ? routes : NULL;
+	return ret;
+}
+
+int settings_make(struct settings *settings, const struct config *config, char *why, size_t size)
+{
+	*settings = (struct settings){
+		.options = {.minimise = config->resolver.minimise,
+			.ipv4 = config->resolver.ipv4,
+			.ipv6 = config->resolver.ipv6,
+			.query_loopback = config->resolver.query_loopback,
+			.query_private = config->resolver.query_private,
+			.priming = config->resolver.priming},
+		.allow = config->allow,
+		.allow_count = config->allow_count,
+	};
+	int ret = settings_hints(&settings->hints, config, why, size);
+	return ret == 0 ? make_routes(&settings->options.routes, config, why, size) : ret;
+}
+
+void settings_deinit(struct settings *settings)
+{
+	routes_unref(settings->options.routes);
+}
