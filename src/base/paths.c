@@ -1,4 +1,4 @@
-/* Decides where the control socket is by default. /tmp comes last, because there anybody may put a socket of that name
+/* Decides where the control socket and the state are by default. /tmp comes last, because there anybody may put a socket of that name
  * first; the tool asks the kernel who listens before it believes what it hears there. */
 #include "base/paths.h"
 
@@ -33,4 +33,17 @@ int path_control_socket(char *out, size_t size)
 	if (fits(snprintf(out, size, "/run/user/%u", uid), size) && is_folder(out))
 		return fits(snprintf(out, size, "/run/user/%u/berth-control", uid), size) ? 0 : E_SPACE;
 	return fits(snprintf(out, size, "/tmp/berth-%u-control", uid), size) ? 0 : E_SPACE;
+}
+
+int path_state_dir(char *out, size_t size)
+{
+	if (geteuid() == 0)
+		return fits(snprintf(out, size, "/var/lib/berth"), size) ? 0 : E_SPACE;
+	const char *state = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
+	/* The XDG Base Directory Specification wants a relative path ignored. */
+	if (state != NULL && state[0] == '/')
+		return fits(snprintf(out, size, "%s/berth", state), size) ? 0 : E_SPACE;
+	if (home == NULL || home[0] != '/')
+		return E_SPACE;
+	return fits(snprintf(out, size, "%s/.local/state/berth", home), size) ? 0 : E_SPACE;
 }

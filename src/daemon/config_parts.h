@@ -22,6 +22,7 @@ enum {
 	LIMIT_CONFIG_ROUTES = 4096, /* forward and stub zones, each */
 	LIMIT_CONFIG_ROUTE_TO = 16,
 	LIMIT_CONFIG_ORDINARY = 256,
+	LIMIT_CONFIG_WEB = 8,        /* addresses, and names, of the web page */
 	LIMIT_CONFIG_TTL_S = 604800, /* RFC 8767 4: a week */
 };
 
@@ -87,6 +88,11 @@ struct config_raw_access {
 	unsigned allow_count;
 };
 
+struct config_raw_web {
+	const char **listen, **hosts, *password_file, *votes;
+	unsigned listen_count, hosts_count;
+};
+
 struct config_raw_control {
 	const char *socket;
 };
@@ -104,6 +110,7 @@ struct config_raw {
 	struct config_raw_resolver *resolver;
 	struct config_raw_cache *cache;
 	struct config_raw_access *access;
+	struct config_raw_web *web;
 	struct config_raw_control *control;
 	struct config_raw_log *log;
 };

@@ -102,6 +102,14 @@ static const cyaml_schema_field_t access_fields[] = {
 	CYAML_FIELD_END,
 };
 
+static const cyaml_schema_field_t web_fields[] = {
+	LIST("listen", config_raw_web, listen, LIMIT_CONFIG_WEB),
+	LIST("hosts", config_raw_web, hosts, LIMIT_CONFIG_WEB),
+	WORD("password-file", config_raw_web, password_file),
+	WORD("votes", config_raw_web, votes),
+	CYAML_FIELD_END,
+};
+
 static const cyaml_schema_field_t control_fields[] = {
 	WORD("socket", config_raw_control, socket),
 	CYAML_FIELD_END,
@@ -120,6 +128,7 @@ static const cyaml_schema_field_t root_fields[] = {
 	SECTION("resolver", resolver, resolver_fields),
 	SECTION("cache", cache, cache_fields),
 	SECTION("access", access, access_fields),
+	SECTION("web", web, web_fields),
 	SECTION("control", control, control_fields),
 	SECTION("log", log, log_fields),
 	CYAML_FIELD_END,

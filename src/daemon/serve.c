@@ -17,6 +17,7 @@ struct pending {
 	struct waiter waiter;
 	struct worker *origin, *owner;
 	struct peer peer;
+	uint64_t begun_us;         /* monotonic */
 	struct query query;        /* raw_name points into `name` */
 	struct answer_wire answer; /* a copy in one block with its parts; wire NULL: failed */
 	uint8_t name[NAME_MAX_LEN];
@@ -36,6 +37,7 @@ static size_t room_for(const struct peer *peer, const struct query *query, size_
 static size_t write_error(const struct query *query, const uint8_t *wire, uint8_t *out, size_t room, unsigned rcode,
 	int ede, const char *extra)
 {
+	counters_ede(ede);
 	size_t len = query->question_end > 0 ? query->question_end : MESSAGE_HEADER;
 	memcpy(out, wire, len);
 	len = query_write_error(out, query, (uint8_t)(rcode & 15));
@@ -117,6 +119,9 @@ static void reply(struct pending *pending)
 static void on_return(struct mail *mail)
 {
 	struct pending *pending = container_of(mail, struct pending, mail);
+	counters_time(TIME_ANSWER_TIME, clock_mono_us() - pending->begun_us);
+	if (pending->answer.wire != NULL)
+		counters_ede(pending->answer.ede);
 	if (pending->answer.wire != NULL && pending->answer.ttl_s > 0) {
 		struct answer_key key;
 		answer_key_of(&key, &pending->query);
@@ -177,6 +182,7 @@ static void look_up(struct worker *worker, const struct peer *peer, const struct
 {
 	struct pending *pending = xalloc(sizeof(*pending));
 	pending->origin = worker;
+	pending->begun_us = clock_mono_us();
 	pending->owner = server_owner(worker->server, lower);
 	pending->peer = *peer;
 	pending->query = *query;

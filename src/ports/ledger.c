@@ -55,6 +55,11 @@ size_t ledger_since(const struct ledger *ledger, uint64_t *seen, struct ledger_e
 	return count;
 }
 
+uint64_t ledger_added(const struct ledger *ledger)
+{
+	return ledger->added;
+}
+
 const char *transport_text(enum transport transport)
 {
 	return transport == TRANSPORT_TCP ? "tcp" : "udp";

@@ -57,5 +57,8 @@ size_t ledger_find(const struct ledger *ledger, uint16_t port, struct ledger_ent
 size_t ledger_since(const struct ledger *ledger, uint64_t *seen, struct ledger_entry *out, size_t room, uint64_t *lost)
 	__attribute__((nonnull));
 
+/* How many entries were added in the ledger's life: where ledger_since has seen all. */
+uint64_t ledger_added(const struct ledger *ledger) __attribute__((nonnull));
+
 const char *transport_text(enum transport transport);
 const char *loan_outcome_text(enum loan_outcome outcome);
