@@ -1,7 +1,6 @@
 /* Decides what the words of the file mean, which of them are nonsense, and what holds when the file is silent. */
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -54,7 +53,7 @@ static const char *const listen_default[] = {"127.0.0.1", "::1"};
 static void default_web(struct config *config, struct arena *arena)
 {
 	static const char *const listen[] = {"127.0.0.1@8053"};
-	char path[PATH_MAX];
+	char path[512];
 	config->web.listen = parse_listen(listen, 1, arena);
 	config->web.listen_count = 1;
 	config->web.by_default = true;

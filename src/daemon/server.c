@@ -16,6 +16,7 @@
 #include "daemon/control.h"
 #include "daemon/listen.h"
 #include "daemon/settings.h"
+#include "daemon/web.h"
 #include "daemon/worker.h"
 #include "ports/preflight.h"
 #include "ports/reserve.h"
@@ -213,7 +214,9 @@ int server_init(struct server *server, struct config *config, const char *config
 		if (ret == 0)
 			ret = open_listeners(server, worker, why, size);
 	}
-	return ret == 0 ? control_open(&server->control, server, why, size) : ret;
+	if (ret == 0)
+		ret = control_open(&server->control, server, why, size);
+	return ret == 0 ? web_open(&server->web, server, why, size) : ret;
 }
 
 int server_start(struct server *server, char *why, size_t size)
@@ -232,6 +235,7 @@ int server_start(struct server *server, char *why, size_t size)
 		}
 	}
 	control_start(server->control);
+	web_start(server->web);
 	keeper_start(&server->keeper);
 	return 0;
 }
@@ -373,7 +377,9 @@ void server_stop(struct server *server)
 		worker_join(&server->worker[i]);
 	for (unsigned i = 0; i < server->workers; i++)
 		worker_end_lookups(&server->worker[i]);
+	web_stop(server->web);
 	drain(server);
+	web_free(server->web);
 	keeper_stop(&server->keeper);
 	control_free(server->control);
 	inflight_free(server->inflight); /* before the stacks that its flights lie on */

@@ -62,6 +62,7 @@ struct server {
 	struct worker *worker;
 	unsigned workers;
 	struct control *control;
+	struct web *web;     /* NULL: none */
 	uint64_t started_us; /* monotonic */
 	_Atomic bool reloading;
 	bool reload_again; /* asked for by SIGHUP while one was under way */

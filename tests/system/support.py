@@ -88,7 +88,8 @@ class Daemon:
             self.arguments = ["-c", str(self.file)]
 
     def write(self, config: dict[str, Any]) -> None:
-        whole = {"listen": [HERE], "workers": 2, "control": {"socket": str(self.socket)}, **config}
+        whole = {"listen": [HERE], "workers": 2, "control": {"socket": str(self.socket)},
+                 "web": {"listen": []}, **config}
         # Most labs are not signed by anyone the built-in anchors know.
         whole["resolver"] = {"trust-anchors": "none", **config.get("resolver", {})}
         self.file.write_text(to_yaml(whole))
