@@ -2,7 +2,7 @@
 import { $, clock, el, get, mayLook, number, onWords, post, span, t } from "/base.js";
 
 const port = Number(location.pathname.split("/")[2]);
-let facts = null, past = null, system = navigator.platform.startsWith("Mac") ? "macOS" : navigator.platform.startsWith("Win") ? "Windows" : "Linux";
+let facts = null, system = navigator.platform.startsWith("Mac") ? "macOS" : navigator.platform.startsWith("Win") ? "Windows" : "Linux";
 
 const row = (label, ...value) => [el("dt", {}, label), el("dd", {}, ...value)];
 
@@ -45,9 +45,7 @@ function loanTable(loans) {
 
 function drawDid() {
 	if (!facts.loans) return;
-	const seen = new Set(facts.loans.map((loan) => loan.at.toFixed(3)));
-	const all = [...facts.loans, ...(past?.loans ?? []).filter((loan) => !seen.has(loan.at.toFixed(3)))];
-	$("did").replaceChildren(all.length > 0 ? loanTable(all) : el("p", { class: "dim" }, t("no_did")));
+	$("did").replaceChildren(facts.loans.length > 0 ? loanTable(facts.loans) : el("p", { class: "dim" }, t("no_did")));
 }
 
 function drawHand() {
@@ -126,7 +124,4 @@ facts = await get(`/api/v1/port/${port}`);
 votes = await get(`/api/v1/votes/${port}`).catch(() => null);
 onWords(draw);
 document.body.dataset.ready = "yes";
-if (await mayLook()) {
-	past = await get(`/api/v1/history/${port}`).catch(() => null);
-	drawDid();
-}
+await mayLook();
