@@ -2,7 +2,7 @@
 import { $, clock, el, get, mayLook, number, onWords, post, span, t } from "/base.js";
 
 const port = Number(location.pathname.split("/")[2]);
-let facts = null, system = navigator.platform.startsWith("Mac") ? "macOS" : navigator.platform.startsWith("Win") ? "Windows" : "Linux";
+let facts = null, past = null, system = navigator.platform.startsWith("Mac") ? "macOS" : navigator.platform.startsWith("Win") ? "Windows" : "Linux";
 
 const row = (label, ...value) => [el("dt", {}, label), el("dd", {}, ...value)];
 
@@ -45,7 +45,10 @@ function loanTable(loans) {
 
 function drawDid() {
 	if (!facts.loans) return;
-	$("did").replaceChildren(facts.loans.length > 0 ? loanTable(facts.loans) : el("p", { class: "dim" }, t("no_did")));
+	const seen = new Set(facts.loans.map((loan) => loan.at.toFixed(3)));
+	const all = [...facts.loans, ...(past?.loans ?? []).filter((loan) => !seen.has(loan.at.toFixed(3)))];
+	const held = (past?.holdings ?? []).map((h) => el("p", { class: "mono" }, `${clock(h.from)} – ${h.until === null ? "" : clock(h.until)} · ${h.who || `uid ${h.uid}`} · ${h.transport} ${h.state}${h.peer ? ` · ${h.peer}` : ""}`));
+	$("did").replaceChildren(...held, all.length > 0 ? loanTable(all) : el("p", { class: "dim" }, t("no_did")));
 }
 
 function drawHand() {
@@ -124,4 +127,9 @@ facts = await get(`/api/v1/port/${port}`);
 votes = await get(`/api/v1/votes/${port}`).catch(() => null);
 onWords(draw);
 document.body.dataset.ready = "yes";
-await mayLook();
+if (facts.holders && (await mayLook())) {
+	past = await get(`/api/v1/history/${port}`).catch(() => null);
+	drawDid();
+} else {
+	await mayLook();
+}

@@ -20,6 +20,8 @@
 	X(QUERIES_REFUSED, "queries.refused", "queries from addresses that access.allow does not name")                \
 	X(ANSWERS_CACHED, "answers.cached", "answered from the answer cache")                                          \
 	X(ANSWERS_MERGED, "answers.merged", "joined a lookup that was under way")                                      \
+	X(ANSWERS_STALE, "answers.stale", "answered with what had expired, for want of better")                        \
+	X(ANSWERS_PREFETCHED, "answers.prefetched", "looked up again before they expired")                             \
 	X(ANSWERS_NOERROR, "answers.noerror", "lookups that ended in NOERROR")                                         \
 	X(ANSWERS_NXDOMAIN, "answers.nxdomain", "lookups that ended in NXDOMAIN")                                      \
 	X(ANSWERS_SERVFAIL, "answers.servfail", "lookups that ended in SERVFAIL")                                      \
@@ -29,6 +31,7 @@
 	X(LOOKUPS_SHED, "lookups.shed", "refused because too many lookups were running")                               \
 	X(UPSTREAM_UDP, "upstream.udp", "questions sent to servers over UDP")                                          \
 	X(UPSTREAM_TCP, "upstream.tcp", "questions sent to servers over TCP")                                          \
+	X(UPSTREAM_CONNECTIONS, "upstream.connections", "TCP connections opened to servers")                           \
 	X(UPSTREAM_LETTERS, "upstream.letters", "letters of questions whose case was drawn, a bit to guess each")      \
 	X(UPSTREAM_COOKIES, "upstream.cookies", "questions whose reply has to bring a server cookie back")             \
 	X(UPSTREAM_MERGED, "upstream.merged", "identical questions that joined one in flight")                         \

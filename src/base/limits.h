@@ -6,6 +6,8 @@
 #define LIMIT_UDP_QUERY   4096  /* a client's UDP query longer than this is not read whole: dropped and counted */
 #define LIMIT_MESSAGE     65535 /* RFC 1035 4.2.2: a message over TCP has 16 bits of length */
 #define LIMIT_MESSAGE_RRS 4096  /* records kept of one reply; a 64 KiB message could hold 5,461 */
+#define LIMIT_SIGS                                                                                                     \
+	8 /* signatures kept of an rrset: two algorithms, each rolled over, are four (KeyTrap, CVE-2023-50387) */
 #define LIMIT_RRSET_BYTES 60000 /* an rrset that no message could carry is refused */
 
 /* --- one client request (struct budget) --- */
@@ -26,6 +28,7 @@
 
 /* --- servers of one zone --- */
 #define LIMIT_CUT_SERVERS   16 /* name servers of one zone looked at: huge NS sets, NXNSAttack */
+#define LIMIT_CUT_AGE_S     10 /* a delegation whose servers all fail is asked for again when it is so old: TsuNAME */
 #define LIMIT_CUT_LOOKUPS   5  /* of its servers\' addresses, for one question: NXNSAttack */
 #define LIMIT_CUT_ADDRESSES 32 /* addresses of one zone's servers looked at */
 
@@ -55,6 +58,12 @@
 #define LIMIT_WORKERS            256
 #define LIMIT_FIBER_STACK        (128u << 10) /* libknot's reader of one record has a buffer of 64 KiB on the stack */
 #define LIMIT_FIBERS_KEPT        1024         /* stacks kept for reuse by each worker */
+
+/* --- TCP to servers --- */
+#define LIMIT_UPSTREAMS          256  /* connections of a worker */
+#define LIMIT_UPSTREAM_QUESTIONS 64   /* on one of them at once */
+#define LIMIT_UPSTREAM_STRANGERS 64   /* messages that answer none of them: then the connection ends */
+#define LIMIT_UPSTREAM_IDLE_MS   3000 /* without a question or reply: longer than one is waited for (RFC 7766 6.2.3) */
 
 /* --- forged replies --- */
 #define LIMIT_MISMATCHES 3 /* within a minute, in the name of one server: then it is asked over TCP only */
@@ -97,7 +106,20 @@
 #define LIMIT_WEB_VOTES        200000 /* kept; after that only those there can be changed */
 #define LIMIT_WEB_LOANS        512    /* loans a worker tells of in a quarter of a second; of more the newest */
 
+/* --- history --- */
+#define LIMIT_HISTORY_QUEUE 65536 /* loans that wait for the disk: what the ledgers hold; more are counted as lost */
+#define LIMIT_HISTORY_SOCKETS                                                                                          \
+	65536 /* sockets of this machine that the watch keeps in mind; as many as there are ports */
+#define LIMIT_HISTORY_ENDED   4096 /* ends of sockets between two turns of the watch, a second; more are found out late */
+#define LIMIT_HISTORY_SEARCH  50   /* the search for owners rests so many times as long as it took: 2 % of a core */
+#define LIMIT_HISTORY_WATCH_S 5    /* the machine's sockets are listed that often */
+
 /* --- caches --- */
 #define LIMIT_CACHE_TTL_S    86400 /* RFC 8767 4: a TTL above a day is a mistake more often than a wish */
 #define LIMIT_NEGATIVE_TTL_S 3600  /* RFC 2308 5: one to three hours */
+#define LIMIT_PREFETCH_HITS  3     /* an answer given so often is looked up again before its end, */
+#define LIMIT_PREFETCH_PART  10    /* in the last 10th of its time, */
+#define LIMIT_PREFETCH_TTL_S 10    /* unless that is too short to be worth it */
+#define LIMIT_STALE_MS       1800  /* RFC 8767 5: so long a new answer is waited for where there is an old one, */
+#define LIMIT_STALE_TTL_S    30    /* which is then good for so long */
 #define LIMIT_FAILURE_TTL_S  5     /* RFC 9520 3.2: failures are cached, at least one second, at most five minutes */

@@ -1,10 +1,11 @@
-/* Decides where the control socket and the state are by default. /tmp comes last, because there anybody may put a socket of that name
+/* Decides where the control socket and the files that stay are by default. /tmp comes last, because there anybody may put a socket of that name
  * first; the tool asks the kernel who listens before it believes what it hears there. */
 #include "base/paths.h"
 
-#include <stdbool.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -40,10 +41,30 @@ int path_state_dir(char *out, size_t size)
 	if (geteuid() == 0)
 		return fits(snprintf(out, size, "/var/lib/berth"), size) ? 0 : E_SPACE;
 	const char *state = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
-	/* The XDG Base Directory Specification wants a relative path ignored. */
 	if (state != NULL && state[0] == '/')
 		return fits(snprintf(out, size, "%s/berth", state), size) ? 0 : E_SPACE;
 	if (home == NULL || home[0] != '/')
-		return E_SPACE;
+		return E_NOENT;
 	return fits(snprintf(out, size, "%s/.local/state/berth", home), size) ? 0 : E_SPACE;
+}
+
+int path_make_folder(const char *path, bool *is_new)
+{
+	char part[PATH_FOLDER];
+	bool made = false;
+	size_t len = strlen(path);
+	if (len >= sizeof(part))
+		return E_SPACE;
+	for (size_t i = 1; i <= len; i++) {
+		if (path[i] != '/' && path[i] != '\0')
+			continue;
+		memcpy(part, path, i);
+		part[i] = '\0';
+		made = mkdir(part, 0750) == 0;
+		if (!made && errno != EEXIST && !is_folder(part))
+			return error_of_errno(errno);
+	}
+	if (is_new != NULL)
+		*is_new = made;
+	return is_folder(path) ? 0 : E_EXIST;
 }

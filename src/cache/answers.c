@@ -9,14 +9,17 @@
 #include "base/limits.h"
 #include "base/list.h"
 
-enum { FIRST_BUCKETS = 1024, HASH_SEED = 0xa45, KEY_DO = 1, KEY_CD = 2, MALLOC_OVERHEAD = 16 };
+enum { FIRST_BUCKETS = 1024, HASH_SEED = 0xa45, KEY_DO = 1, KEY_CD = 2, MALLOC_OVERHEAD = 16, TURNS_MAX = 32 };
 
 struct answer_entry {
 	struct answer_entry *next;
 	struct link used;
 	uint64_t hash;
 	uint32_t stored_s, expire_s; /* wall clock */
+	uint32_t refresh_s;          /* from then on it should be looked up again; UINT32_MAX: not, or under way */
+	uint16_t hits;
 	int16_t ede;
+	uint8_t turn_first, turn_count; /* the addresses that take turns: records, as ttl_at counts them */
 	uint8_t ede_len;
 	uint16_t key_len, ttl_count, len;
 	uint8_t *key, *wire; /* all in this block */
@@ -146,7 +149,35 @@ const struct answer_entry *answers_get(struct answers *cache, const struct answe
 	}
 	link_remove(&entry->used);
 	link_append(&cache->used, &entry->used);
+	entry->hits += entry->hits < UINT16_MAX;
 	return entry;
+}
+
+bool answers_claim_refresh(const struct answer_entry *hit, uint32_t now_s)
+{
+	if (now_s < hit->refresh_s || hit->hits < LIMIT_PREFETCH_HITS)
+		return false;
+	((struct answer_entry *)(uintptr_t)hit)->refresh_s = UINT32_MAX;
+	return true;
+}
+
+/* The first run of A or AAAA records of the answer section; where there is only one, nothing takes turns. */
+static void find_turns(struct answer_entry *entry)
+{
+	unsigned count = knot_wire_get_ancount(entry->wire), first = 0;
+	for (unsigned i = 0; i < count && i < TURNS_MAX; i++) {
+		const uint8_t *ttl = entry->wire + entry->ttl_at[i];
+		uint16_t type = knot_wire_read_u16(ttl - 4), len = knot_wire_read_u16(ttl + 4);
+		bool is_address = (type == KNOT_RRTYPE_A && len == 4) || (type == KNOT_RRTYPE_AAAA && len == 16);
+		bool is_next = i > first && type == knot_wire_read_u16(entry->wire + entry->ttl_at[first] - 4);
+		if (is_address && !is_next)
+			first = i;
+		else if (!is_address && is_next)
+			break;
+		if (is_address && is_next)
+			entry->turn_count = (uint8_t)(i - first + 1);
+		entry->turn_first = (uint8_t)first;
+	}
 }
 
 static struct answer_entry *make_entry(const struct answer_key *key, const struct answer_wire *answer)
@@ -174,6 +205,7 @@ static struct answer_entry *make_entry(const struct answer_key *key, const struc
 		memcpy(entry->ede_extra, answer->ede_extra, ede_len - 1);
 		entry->ede_extra[ede_len - 1] = '\0';
 	}
+	find_turns(entry);
 	return entry;
 }
 
@@ -194,6 +226,8 @@ void answers_put(struct answers *cache, const struct answer_key *key, const stru
 		drop_oldest(cache);
 	entry->stored_s = now_s;
 	entry->expire_s = now_s + answer->ttl_s;
+	bool is_lasting = answer->ttl_s >= LIMIT_PREFETCH_TTL_S && answer->ede == EDE_NONE;
+	entry->refresh_s = is_lasting ? entry->expire_s - answer->ttl_s / LIMIT_PREFETCH_PART : UINT32_MAX;
 	if (cache->entries >= cache->buckets)
 		grow(cache);
 	struct answer_entry **at = &cache->bucket[key->hash % cache->buckets];
@@ -233,6 +267,18 @@ static size_t copy_size(size_t len, size_t room, const struct query *query)
 	return len + (query->edns ? MESSAGE_OPT : 0) > room ? query->question_end : len;
 }
 
+/* Clients take the first address as a rule: each gets another one. The client's ID is chance enough. */
+static void take_turns(uint8_t *out, const struct answer_entry *entry, uint16_t id)
+{
+	const uint16_t *ttl_at = entry->ttl_at + entry->turn_first;
+	unsigned count = entry->turn_count, turn = id % count;
+	size_t len = knot_wire_read_u16(entry->wire + ttl_at[0] + 4);
+	for (unsigned i = 0; i < count; i++) {
+		memcpy(out + ttl_at[i] + 6, entry->wire + ttl_at[turn] + 6, len);
+		turn = turn + 1 < count ? turn + 1 : 0;
+	}
+}
+
 size_t answer_fill(
 	uint8_t *out, size_t room, const struct answer_entry *entry, const struct query *query, uint32_t now_s)
 {
@@ -244,6 +290,8 @@ size_t answer_fill(
 		uint8_t *ttl = out + entry->ttl_at[i];
 		knot_wire_write_u32(ttl, knot_wire_read_u32(ttl) - age_s);
 	}
+	if (entry->turn_count > 1 && copy == entry->len)
+		take_turns(out, entry, query->id);
 	return finish(out, room, entry->len, query, entry->ede, entry->ede_extra);
 }
 

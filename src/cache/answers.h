@@ -32,8 +32,11 @@ void answers_free(struct answers *cache);
 const struct answer_entry *answers_get(struct answers *cache, const struct answer_key *key, uint32_t now_s);
 void answers_put(struct answers *cache, const struct answer_key *key, const struct answer_wire *answer, uint32_t now_s);
 
-/* Writes the answer for this query: its ID, flags, the case of its name, TTLs as left now, OPT and, where it does not
- * fit `room`, TC. Returns the length; `room` must hold at least 512 bytes. */
+/* True once in the life of an entry that is often asked for: its end is near, and somebody should look it up again. */
+bool answers_claim_refresh(const struct answer_entry *hit, uint32_t now_s);
+
+/* Writes the answer for this query: its ID, flags, the case of its name, TTLs as left now, the addresses in
+ * another order each time, OPT and, where it does not fit `room`, TC. Returns the length; `room` must hold at least 512 bytes. */
 size_t answer_fill(
 	uint8_t *out, size_t room, const struct answer_entry *entry, const struct query *query, uint32_t now_s);
 /* The same for an answer that is not in the cache. */

@@ -36,7 +36,7 @@ struct shard {
 
 struct rrcache {
 	_Atomic size_t shard_bytes;
-	_Atomic uint32_t ttl_min_s, ttl_max_s;
+	_Atomic uint32_t ttl_min_s, ttl_max_s, stale_s;
 	struct shard shard[SHARDS];
 };
 
@@ -202,6 +202,7 @@ void rrcache_configure(struct rrcache *cache, const struct rrcache_conf *conf)
 	cache->shard_bytes = conf->bytes / SHARDS;
 	cache->ttl_min_s = conf->ttl_min_s;
 	cache->ttl_max_s = conf->ttl_max_s;
+	cache->stale_s = conf->stale_s;
 }
 
 struct rrcache *rrcache_new(const struct rrcache_conf *conf)
@@ -231,28 +232,36 @@ void rrcache_free(struct rrcache *cache)
 	free(cache);
 }
 
-static void copy_out(struct arena *arena, const struct entry *entry, uint32_t now_s, struct cached *out)
-{
-	*out = (struct cached){
-		.kind = (enum cache_kind)entry->kind,
-		.rank = (enum rank)entry->rank,
-		.age_s = now_s - entry->stored_s,
-		.count = entry->count,
-		.set = arena_alloc(arena, entry->count * sizeof(*out->set)),
-	};
-	const uint8_t *at = entry->bytes + entry->name_len;
-	for (uint16_t i = 0; i < entry->count; i++)
-		at = unpack(arena, at, entry->expire_s - now_s, &out->set[i]);
-}
-
 /* A clock that was set back must not make entries eternal: what was stored "in the future" has expired. */
 static bool is_fresh(const struct entry *entry, uint32_t now_s)
 {
 	return now_s < entry->expire_s && now_s >= entry->stored_s;
 }
 
-int rrcache_get(
-	struct rrcache *cache, struct arena *arena, const struct cache_key *key, enum rank least, struct cached *out)
+static void copy_out(struct arena *arena, const struct entry *entry, uint32_t now_s, struct cached *out)
+{
+	*out = (struct cached){
+		.kind = (enum cache_kind)entry->kind,
+		.rank = (enum rank)entry->rank,
+		.age_s = now_s - entry->stored_s,
+		.is_stale = !is_fresh(entry, now_s),
+		.count = entry->count,
+		.set = arena_alloc(arena, entry->count * sizeof(*out->set)),
+	};
+	const uint8_t *at = entry->bytes + entry->name_len;
+	uint32_t left_s = out->is_stale ? LIMIT_STALE_TTL_S : entry->expire_s - now_s;
+	for (uint16_t i = 0; i < entry->count; i++)
+		at = unpack(arena, at, left_s, &out->set[i]);
+}
+
+/* Of no use any more, not even when nothing better can be had. */
+static bool is_waste(const struct entry *entry, uint32_t now_s, uint32_t stale_s)
+{
+	return now_s < entry->stored_s || (now_s >= entry->expire_s && now_s - entry->expire_s >= stale_s);
+}
+
+static int get(struct rrcache *cache, struct arena *arena, const struct cache_key *key, enum rank least,
+	struct cached *out, bool may_be_stale)
 {
 	size_t len = name_len(key->name);
 	uint64_t hash = hash_key(key, len);
@@ -261,9 +270,9 @@ int rrcache_get(
 	int ret = E_NOENT;
 	pthread_mutex_lock(&shard->lock);
 	struct entry **at = find(shard, hash, key, len), *entry = *at;
-	if (entry != NULL && !is_fresh(entry, now_s)) {
+	if (entry != NULL && is_waste(entry, now_s, cache->stale_s)) {
 		drop(shard, at);
-	} else if (entry != NULL && (enum rank)entry->rank >= least) {
+	} else if (entry != NULL && (enum rank)entry->rank >= least && (may_be_stale || is_fresh(entry, now_s))) {
 		link_remove(&entry->used);
 		link_append(&shard->used, &entry->used);
 		copy_out(arena, entry, now_s, out);
@@ -271,6 +280,32 @@ int rrcache_get(
 	}
 	pthread_mutex_unlock(&shard->lock);
 	return ret;
+}
+
+int rrcache_get(
+	struct rrcache *cache, struct arena *arena, const struct cache_key *key, enum rank least, struct cached *out)
+{
+	return get(cache, arena, key, least, out, false);
+}
+
+int rrcache_get_stale(
+	struct rrcache *cache, struct arena *arena, const struct cache_key *key, enum rank least, struct cached *out)
+{
+	return get(cache, arena, key, least, out, true);
+}
+
+uint32_t rrcache_ttl_left(struct rrcache *cache, const struct cache_key *key)
+{
+	size_t len = name_len(key->name);
+	uint64_t hash = hash_key(key, len);
+	struct shard *shard = shard_of(cache, hash);
+	uint32_t now_s = clock_wall_s(), left_s = 0;
+	pthread_mutex_lock(&shard->lock);
+	const struct entry *entry = *find(shard, hash, key, len);
+	if (entry != NULL && is_fresh(entry, now_s))
+		left_s = entry->expire_s - now_s;
+	pthread_mutex_unlock(&shard->lock);
+	return left_s;
 }
 
 static struct entry *make_entry(const uint8_t *name, const struct rrset *const sets[], uint16_t count)

@@ -5,8 +5,8 @@
  *	if (rrcache_get(cache, arena, &key, RANK_ANSWER, &found) == 0 && found.kind == CACHE_POSITIVE)
  *		use(found.set[0]);                 a copy in the arena, TTL as left now
  *
- * Ageing follows the wall clock. Strict in bytes: the least recently used go first. Delegations as the parent gave them
- * are kept in a space of their own (CACHE_CUT), so that a child never prolongs or replaces its own delegation
+ * Ageing follows the wall clock. Strict in bytes: the least recently used go first. Delegations and glue as the
+ * parent gave them are kept in spaces of their own (CACHE_CUT, CACHE_GLUE), so that a child never prolongs or replaces its own delegation
  * (ghost domains); an NXDOMAIN stands for all types of its name (CACHE_NAME, RFC 2308 5).
  * Ownership: callers get copies. Thread: any. Never suspends; a lock is held only while copying. */
 #pragma once
@@ -21,6 +21,7 @@
 enum cache_space {
 	CACHE_RRSET, /* the records of a name and type, or that there are none */
 	CACHE_CUT,   /* a delegation as the parent gave it; type NS */
+	CACHE_GLUE,  /* the address of a server as a delegation gave it */
 	CACHE_NAME,  /* that a name does not exist at all; type 0 */
 };
 
@@ -39,6 +40,7 @@ struct cached {
 	enum cache_kind kind;
 	enum rank rank;
 	uint32_t age_s;
+	bool is_stale;
 	uint16_t count;
 	struct rrset **set; /* positive: the rrset; negative: the SOA and what denies */
 };
@@ -48,6 +50,7 @@ struct rrcache;
 struct rrcache_conf {
 	size_t bytes;
 	uint32_t ttl_min_s, ttl_max_s;
+	uint32_t stale_s; /* what has expired is kept so long for when nothing better can be had (RFC 8767); 0: not */
 };
 
 struct rrcache_state {
@@ -62,6 +65,11 @@ void rrcache_configure(struct rrcache *cache, const struct rrcache_conf *conf);
 /* 0, or E_NOENT: nothing of at least that rank that has not expired. */
 int rrcache_get(
 	struct rrcache *cache, struct arena *arena, const struct cache_key *key, enum rank least, struct cached *out);
+/* The same where it may have expired, no longer ago than stale_s: with a TTL of LIMIT_STALE_TTL_S then. */
+int rrcache_get_stale(
+	struct rrcache *cache, struct arena *arena, const struct cache_key *key, enum rank least, struct cached *out);
+/* How long an entry may still be used; 0 when there is none. */
+uint32_t rrcache_ttl_left(struct rrcache *cache, const struct cache_key *key);
 /* The TTL within cache.ttl-min and cache.ttl-max. */
 uint32_t rrcache_clamp(const struct rrcache *cache, uint32_t ttl_s);
 /* Stores for ttl_s, clamped. Something of higher rank that has not expired stays. TTL 0 is not stored. */

@@ -19,6 +19,9 @@
 
 enum { CONFIG_ERROR = 512, CONFIG_WORKERS_AUTO = 0 };
 
+/* Which addresses of servers a delegation may bring: enum glue of resolve/resolver.h. */
+enum config_glue { CONFIG_GLUE_BAILIWICK, CONFIG_GLUE_VERIFIED, CONFIG_GLUE_ANY };
+
 /* Whom to ask about a zone, as the operator says it. */
 struct config_route {
 	const char *zone; /* as written; that it is a name has been checked */
@@ -47,6 +50,7 @@ struct config {
 		const char *root_hints;    /* NULL: built in */
 		const char *trust_anchors; /* NULL: built in; "none": no validation */
 		bool minimise, ipv4, ipv6, query_loopback, query_private;
+		enum config_glue glue;
 		bool priming; /* ask the root's servers who they are, before anything else */
 		struct config_route *forward, *stub;
 		size_t forward_count, stub_count;
@@ -57,7 +61,14 @@ struct config {
 	struct {
 		size_t memory;             /* bytes, default 256M, at least 1M */
 		uint32_t ttl_min, ttl_max; /* seconds */
+		uint32_t stale;            /* seconds that an expired answer is kept for bad times; 0: not */
+		bool prefetch;             /* popular answers are looked up again before they expire */
 	} cache;
+
+	struct {
+		const char *version; /* told to who asks for version.bind or version.server; NULL: nobody is */
+		const char *name;    /* the same for id.server and hostname.bind */
+	} identity;
 
 	struct prefix *allow; /* access.allow: who may ask; default loopback and private networks */
 	size_t allow_count;
@@ -70,6 +81,13 @@ struct config {
 		const char *password_file; /* NULL: nobody can log in */
 		const char *votes;         /* the file of votes; NULL: none are taken */
 	} web;
+	struct {
+		const char *file; /* default: history.db in path_state_dir; NULL: there is no such folder */
+		bool is_named;    /* by the configuration */
+		bool loans, watch;
+		uint64_t bytes;
+		uint32_t age_s; /* 0: any */
+	} history;
 	const char *control_socket; /* default /run/berth/control when root, else $XDG_RUNTIME_DIR/berth-control */
 	enum log_level log_level;
 };

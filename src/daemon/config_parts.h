@@ -23,6 +23,7 @@ enum {
 	LIMIT_CONFIG_ROUTE_TO = 16,
 	LIMIT_CONFIG_ORDINARY = 256,
 	LIMIT_CONFIG_WEB = 8,        /* addresses, and names, of the web page */
+	LIMIT_CONFIG_IDENTITY = 63,  /* with its length, a TXT record's string in any answer */
 	LIMIT_CONFIG_TTL_S = 604800, /* RFC 8767 4: a week */
 };
 
@@ -75,12 +76,18 @@ struct config_raw_route {
 struct config_raw_resolver {
 	const char *root_hints, *trust_anchors, **ordinary;
 	enum config_switch minimise, ipv4, ipv6, query_loopback, query_private, priming;
+	int glue; /* 1 + enum glue's order; 0: unset */
 	struct config_raw_route *forward, *stub;
 	unsigned forward_count, stub_count, ordinary_count;
 };
 
 struct config_raw_cache {
-	const char *memory, *ttl_min, *ttl_max;
+	const char *memory, *ttl_min, *ttl_max, *stale;
+	enum config_switch prefetch;
+};
+
+struct config_raw_identity {
+	const char *version, *name;
 };
 
 struct config_raw_access {
@@ -91,6 +98,11 @@ struct config_raw_access {
 struct config_raw_web {
 	const char **listen, **hosts, *password_file, *votes;
 	unsigned listen_count, hosts_count;
+};
+
+struct config_raw_history {
+	const char *file, *size, *age;
+	enum config_switch loans, watch;
 };
 
 struct config_raw_control {
@@ -109,8 +121,10 @@ struct config_raw {
 	struct config_raw_ports *ports;
 	struct config_raw_resolver *resolver;
 	struct config_raw_cache *cache;
+	struct config_raw_identity *identity;
 	struct config_raw_access *access;
 	struct config_raw_web *web;
+	struct config_raw_history *history;
 	struct config_raw_control *control;
 	struct config_raw_log *log;
 };

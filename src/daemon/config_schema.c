@@ -50,6 +50,12 @@ static const cyaml_strval_t lend_words[] = {
 	{"reserved", 2},
 };
 
+static const cyaml_strval_t glue_words[] = {
+	{"bailiwick", 1 + CONFIG_GLUE_BAILIWICK},
+	{"verified", 1 + CONFIG_GLUE_VERIFIED},
+	{"any", 1 + CONFIG_GLUE_ANY},
+};
+
 static const cyaml_schema_field_t ports_fields[] = {
 	CHOICE("lend", config_raw_ports, lend, lend_words),
 	WORD("range", config_raw_ports, range),
@@ -81,6 +87,7 @@ static const cyaml_schema_field_t resolver_fields[] = {
 	CHOICE("ipv6", config_raw_resolver, ipv6, switch_words),
 	CHOICE("query-loopback", config_raw_resolver, query_loopback, switch_words),
 	CHOICE("query-private", config_raw_resolver, query_private, switch_words),
+	CHOICE("glue", config_raw_resolver, glue, glue_words),
 	CHOICE("priming", config_raw_resolver, priming, switch_words),
 	CYAML_FIELD_SEQUENCE(
 		"forward", MAY_BE_THERE, struct config_raw_resolver, forward, &route_schema, 0, LIMIT_CONFIG_ROUTES),
@@ -94,6 +101,14 @@ static const cyaml_schema_field_t cache_fields[] = {
 	WORD("memory", config_raw_cache, memory),
 	WORD("ttl-min", config_raw_cache, ttl_min),
 	WORD("ttl-max", config_raw_cache, ttl_max),
+	WORD("stale", config_raw_cache, stale),
+	CHOICE("prefetch", config_raw_cache, prefetch, switch_words),
+	CYAML_FIELD_END,
+};
+
+static const cyaml_schema_field_t identity_fields[] = {
+	WORD("version", config_raw_identity, version),
+	WORD("name", config_raw_identity, name),
 	CYAML_FIELD_END,
 };
 
@@ -107,6 +122,15 @@ static const cyaml_schema_field_t web_fields[] = {
 	LIST("hosts", config_raw_web, hosts, LIMIT_CONFIG_WEB),
 	WORD("password-file", config_raw_web, password_file),
 	WORD("votes", config_raw_web, votes),
+	CYAML_FIELD_END,
+};
+
+static const cyaml_schema_field_t history_fields[] = {
+	WORD("file", config_raw_history, file),
+	CHOICE("loans", config_raw_history, loans, switch_words),
+	CHOICE("watch", config_raw_history, watch, switch_words),
+	WORD("size", config_raw_history, size),
+	WORD("age", config_raw_history, age),
 	CYAML_FIELD_END,
 };
 
@@ -127,8 +151,10 @@ static const cyaml_schema_field_t root_fields[] = {
 	SECTION("ports", ports, ports_fields),
 	SECTION("resolver", resolver, resolver_fields),
 	SECTION("cache", cache, cache_fields),
+	SECTION("identity", identity, identity_fields),
 	SECTION("access", access, access_fields),
 	SECTION("web", web, web_fields),
+	SECTION("history", history, history_fields),
 	SECTION("control", control, control_fields),
 	SECTION("log", log, log_fields),
 	CYAML_FIELD_END,

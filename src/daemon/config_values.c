@@ -17,14 +17,9 @@
 #include "ports/list.h"
 #include "ports/reserve.h"
 
-enum {
-	POOL_MAX = 60000,
-	LOANS_LEAST = 1000,
-	LOANS_MAX = 1000000,
-	USES_MAX = 1000000000,
-	AGE_MAX_S = 31536000,
-	WEB_PORT = 8053
-};
+enum { POOL_MAX = 60000, LOANS_LEAST = 1000, LOANS_MAX = 1000000, USES_MAX = 1000000000, AGE_MAX_S = 31536000 };
+enum { HISTORY_AGE_MAX_S = 315360000, HISTORY_PATH_MAX = 500 };
+enum { WEB_PORT = 8053 };
 
 static const uint64_t memory_min = UINT64_C(1) << 20, memory_max = UINT64_C(1) << 40;
 
@@ -64,6 +59,16 @@ static void default_web(struct config *config, struct arena *arena)
 	config->web.votes = arena_copy(arena, path, strlen(path) + 1);
 }
 
+static const char *default_history(struct arena *arena)
+{
+	static const char name[] = "/history.db";
+	char path[PATH_FOLDER + sizeof(name)];
+	if (path_state_dir(path, PATH_FOLDER) != 0)
+		return NULL;
+	strcat(path, name);
+	return arena_copy(arena, path, strlen(path) + 1);
+}
+
 void config_values_default(struct config *config, struct arena *arena)
 {
 	char path[PATH_SOCKET];
@@ -74,15 +79,17 @@ void config_values_default(struct config *config, struct arena *arena)
 		.workers = CONFIG_WORKERS_AUTO,
 		.ports = {.range = {49152, 65535}, .pool = 2500, .max = 10000, .uses = 1000, .age_s = 3600},
 		.resolver = {.minimise = true, .ipv4 = true, .ipv6 = true, .query_private = true, .priming = true},
-		.cache = {.memory = 256 << 20, .ttl_max = LIMIT_CACHE_TTL_S},
+		.cache = {.memory = 256 << 20, .ttl_max = LIMIT_CACHE_TTL_S, .prefetch = true},
 		.allow = arena_alloc(arena, allow_count * sizeof(struct prefix)),
 		.allow_count = allow_count,
+		.history = {.loans = true, .bytes = 64 << 20, .age_s = 86400},
 		.log_level = LOG_LEVEL_NOTICE,
 	};
 	for (size_t i = 0; i < allow_count; i++)
 		(void)prefix_parse(&config->allow[i], allow_default[i]);
 	config->ports.exclude = arena_zalloc(arena, sizeof(struct port_set));
 	config->ports.include = arena_zalloc(arena, sizeof(struct port_set));
+	config->history.file = default_history(arena);
 	config->control_socket = config_default_socket(path, sizeof(path));
 	config->control_socket = arena_copy(arena, path, strlen(path) + 1);
 	default_web(config, arena);
@@ -146,6 +153,31 @@ static bool parse_memory(const char *text, uint64_t *out)
 		return false;
 	*out <<= shift;
 	return *out >= memory_min && *out <= SIZE_MAX / 2;
+}
+
+/* "90", "90s", "15m", "24h", "7d" */
+static bool parse_span(const char *text, uint64_t max_s, uint64_t *out)
+{
+	static const struct {
+		char unit;
+		unsigned seconds;
+	} units[] = {{'s', 1}, {'m', 60}, {'h', 3600}, {'d', 86400}};
+	char digits[16];
+	unsigned seconds = 1;
+	size_t len = strspn(text, "0123456789");
+	if (len == 0 || len >= sizeof(digits) || (text[len] != '\0' && text[len + 1] != '\0'))
+		return false;
+	memcpy(digits, text, len);
+	digits[len] = '\0';
+	for (size_t i = 0; text[len] != '\0' && i < sizeof(units) / sizeof(units[0]); i++)
+		if (units[i].unit == (text[len] | 0x20))
+			seconds = units[i].seconds;
+	if (text[len] != '\0' && seconds == 1 && (text[len] | 0x20) != 's')
+		return false;
+	if (!parse_number(digits, max_s / seconds, out))
+		return false;
+	*out *= seconds;
+	return true;
 }
 
 static int read_workers(struct reader *r, const char *text)
@@ -411,6 +443,8 @@ static int read_resolver(struct reader *r, const struct config_raw_resolver *raw
 	read_switch(raw->minimise, &c->resolver.minimise);
 	read_switch(raw->query_private, &c->resolver.query_private);
 	read_switch(raw->priming, &c->resolver.priming);
+	if (raw->glue != 0)
+		c->resolver.glue = (enum config_glue)(raw->glue - 1);
 	if (read_routes(r, "forward", raw->forward, raw->forward_count, &c->resolver.forward) != 0 ||
 		read_routes(r, "stub", raw->stub, raw->stub_count, &c->resolver.stub) != 0 ||
 		read_ordinary(r, raw) != 0)
@@ -442,7 +476,9 @@ static int read_cache(struct reader *r, const struct config_raw_cache *raw)
 		r->config->cache.memory = (size_t)value;
 	}
 	uint32_t *min = &r->config->cache.ttl_min, *max = &r->config->cache.ttl_max;
-	if (read_ttl(r, "ttl-min", raw->ttl_min, min) != 0 || read_ttl(r, "ttl-max", raw->ttl_max, max) != 0)
+	read_switch(raw->prefetch, &r->config->cache.prefetch);
+	if (read_ttl(r, "ttl-min", raw->ttl_min, min) != 0 || read_ttl(r, "ttl-max", raw->ttl_max, max) != 0 ||
+		read_ttl(r, "stale", raw->stale, &r->config->cache.stale) != 0)
 		return E_INVAL;
 	if (*min <= *max)
 		return 0;
@@ -500,6 +536,58 @@ static int read_web(struct reader *r, const struct config_raw_web *raw)
 	return read_file_name(r, "web", "password-file", raw->password_file, &r->config->web.password_file);
 }
 
+static int read_history_file(struct reader *r, const char *path)
+{
+	if (path == NULL)
+		return 0;
+	size_t len = strlen(path);
+	if (path[0] != '/' || path[len - 1] == '/')
+		return refuse(r, find(r, "history", "file"), 0,
+			"is not a file's path from the root; write for example /var/lib/berth/history.db");
+	if (len > HISTORY_PATH_MAX)
+		return refuse(
+			r, find(r, "history", "file"), 0, "is too long; write at most %d characters", HISTORY_PATH_MAX);
+	r->config->history.file = arena_copy(r->arena, path, len + 1);
+	r->config->history.is_named = true;
+	return 0;
+}
+
+static int read_history(struct reader *r, const struct config_raw_history *raw)
+{
+	uint64_t value;
+	if (raw == NULL)
+		return 0;
+	read_switch(raw->loans, &r->config->history.loans);
+	read_switch(raw->watch, &r->config->history.watch);
+	if (raw->size != NULL && !parse_memory(raw->size, &r->config->history.bytes))
+		return refuse(
+			r, find(r, "history", "size"), 0, "is not a size of the file; write 1M to 1T, for example 64M");
+	if (raw->age != NULL) {
+		if (!parse_span(raw->age, HISTORY_AGE_MAX_S, &value))
+			return refuse(r, find(r, "history", "age"), 0,
+				"is not an age; write for example 24h, 7d or 3600, at most 3650d, or 0 for any");
+		r->config->history.age_s = (uint32_t)value;
+	}
+	return read_history_file(r, raw->file);
+}
+
+static int read_identity(struct reader *r, const struct config_raw_identity *raw)
+{
+	if (raw == NULL)
+		return 0;
+	const char *text[] = {raw->version, raw->name}, *key[] = {"version", "name"};
+	const char **out[] = {&r->config->identity.version, &r->config->identity.name};
+	for (int i = 0; i < 2; i++) {
+		if (text[i] == NULL)
+			continue;
+		if (strlen(text[i]) > LIMIT_CONFIG_IDENTITY)
+			return refuse(r, find(r, "identity", key[i]), 0, "is too long; write at most %d bytes",
+				LIMIT_CONFIG_IDENTITY);
+		*out[i] = arena_copy(r->arena, text[i], strlen(text[i]) + 1);
+	}
+	return 0;
+}
+
 static int read_control(struct reader *r, const struct config_raw_control *raw)
 {
 	const char *path = raw != NULL ? raw->socket : NULL;
@@ -525,6 +613,7 @@ int config_values_read(struct config *config, const struct config_raw *raw, cons
 		(ret = read_user(&r, raw->user)) != 0 || (ret = read_ports(&r, raw->ports)) != 0 ||
 		(ret = read_resolver(&r, raw->resolver)) != 0 || (ret = read_cache(&r, raw->cache)) != 0 ||
 		(ret = read_allow(&r, raw->access != NULL ? raw->access : &no_access)) != 0 ||
+		(ret = read_history(&r, raw->history)) != 0 || (ret = read_identity(&r, raw->identity)) != 0 ||
 		(ret = read_web(&r, raw->web)) != 0 || (ret = read_control(&r, raw->control)) != 0)
 		return ret;
 	if (raw->log != NULL && raw->log->level != 0)

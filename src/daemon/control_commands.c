@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "daemon/chronicle.h"
 #include "daemon/control_json.h"
 #include "daemon/control_survey.h"
 
@@ -32,10 +33,11 @@ static void finish_status(struct survey *survey)
 	char text[ADDR_TEXT];
 	for (size_t i = 0; i < server->first->listen_count; i++)
 		json_array_append_new(listen, json_string(addr_text(&server->first->listen[i], text)));
-	control_reply(survey->call, json_pack("{s:s, s:i, s:f, s:i, s:i, s:o, s:o, s:s}", "version", BERTH_VERSION,
-					    "pid", (int)getpid(), "uptime_s", uptime_s(server), "workers",
-					    (int)server->workers, "lookups_running", (int)survey->running, "listen",
-					    listen, "ports", survey_ports_json(survey), "validation", "off"));
+	control_reply(survey->call,
+		json_pack("{s:s, s:i, s:f, s:i, s:i, s:o, s:o, s:s, s:o}", "version", BERTH_VERSION, "pid",
+			(int)getpid(), "uptime_s", uptime_s(server), "workers", (int)server->workers, "lookups_running",
+			(int)survey->running, "listen", listen, "ports", survey_ports_json(survey), "validation", "off",
+			"history", chronicle_json(server->chronicle)));
 }
 
 /* --- stats --- */
@@ -50,9 +52,10 @@ static void finish_stats(struct survey *survey)
 	rrcache_state(server->rrcache, &state);
 	json_t *cache = json_pack("{s:I, s:I, s:I}", "entries", (json_int_t)state.entries, "bytes",
 		(json_int_t)state.bytes, "limit_bytes", (json_int_t)state.limit);
-	control_reply(survey->call, json_pack("{s:f, s:o, s:o, s:o, s:o}", "uptime_s", uptime_s(server), "counters",
-					    survey_counters_json(server, ""), "help", help, "ports",
-					    survey_ports_json(survey), "cache", cache));
+	control_reply(survey->call,
+		json_pack("{s:f, s:o, s:o, s:o, s:o, s:o}", "uptime_s", uptime_s(server), "counters",
+			survey_counters_json(server, ""), "help", help, "ports", survey_ports_json(survey), "cache",
+			cache, "history", chronicle_json(server->chronicle)));
 }
 
 /* --- query and why --- */

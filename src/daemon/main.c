@@ -177,6 +177,7 @@ static int watch_signals(struct signals *signals, struct server *server)
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGHUP);
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN); /* a limit of file sizes is as a full disk: the history says so */
 	pthread_sigmask(SIG_BLOCK, &set, NULL);
 	*signals = (struct signals){.server = server};
 	signals->watch = (struct watch){.fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC), .on_ready = on_signal};

@@ -18,11 +18,15 @@ struct pending {
 	struct worker *origin, *owner;
 	struct peer peer;
 	uint64_t begun_us;         /* monotonic */
+	bool is_refresh;           /* nobody waits for it: it goes into the answer cache alone */
 	struct query query;        /* raw_name points into `name` */
 	struct answer_wire answer; /* a copy in one block with its parts; wire NULL: failed */
 	uint8_t name[NAME_MAX_LEN];
 	uint8_t lower[NAME_MAX_LEN];
 };
+
+/* Who gets an answer that is only kept. */
+static const struct peer nobody;
 
 static size_t room_for(const struct peer *peer, const struct query *query, size_t room)
 {
@@ -33,6 +37,15 @@ static size_t room_for(const struct peer *peer, const struct query *query, size_
 }
 
 /* --- errors --- */
+
+/* The OPT of an answer that is written at once. */
+static size_t append_opt(const struct query *query, uint8_t *out, size_t len, size_t room)
+{
+	if (!query->edns)
+		return len;
+	knot_wire_set_arcount(out, 1);
+	return len + opt_write(out + len, room - len, LIMIT_UDP_PAYLOAD, query->dnssec_ok, 0, EDE_NONE, NULL);
+}
 
 static size_t write_error(const struct query *query, const uint8_t *wire, uint8_t *out, size_t room, unsigned rcode,
 	int ede, const char *extra)
@@ -68,6 +81,9 @@ static size_t answer_at_once(const struct worker *worker, const struct peer *pee
 	case QUERY_BADVERS: return write_error(query, wire, out, room, KNOT_RCODE_BADVERS, EDE_NONE, NULL);
 	default: break;
 	}
+	size_t len = identity_answer(&worker->identity, query, wire, out);
+	if (len > 0)
+		return append_opt(query, out, len, room);
 	if (query->rclass != KNOT_CLASS_IN)
 		return refuse(query, wire, out, room, "only class IN is served");
 	if (query->type == KNOT_RRTYPE_AXFR || query->type == KNOT_RRTYPE_IXFR)
@@ -108,6 +124,11 @@ static size_t fill_reply(const struct pending *pending, uint8_t *out, size_t roo
 
 static void reply(struct pending *pending)
 {
+	if (pending->is_refresh) { /* nobody waits */
+		free(pending->answer.wire);
+		free(pending);
+		return;
+	}
 	size_t room;
 	uint8_t *out = pending->peer.reserve(&pending->peer, &room);
 	if (out != NULL)
@@ -115,14 +136,24 @@ static void reply(struct pending *pending)
 	finish(pending);
 }
 
+/* An answer that was looked up again before its end is not replaced by a failure. */
+static bool is_worth_keeping(const struct pending *pending)
+{
+	const struct answer_wire *answer = &pending->answer;
+	if (answer->wire == NULL || answer->ttl_s == 0)
+		return false;
+	return !pending->is_refresh || answer->ede == EDE_NONE;
+}
+
 /* At home again: the answer is kept for the next who asks this worker. */
 static void on_return(struct mail *mail)
 {
 	struct pending *pending = container_of(mail, struct pending, mail);
-	counters_time(TIME_ANSWER_TIME, clock_mono_us() - pending->begun_us);
-	if (pending->answer.wire != NULL)
+	if (!pending->is_refresh)
+		counters_time(TIME_ANSWER_TIME, clock_mono_us() - pending->begun_us);
+	if (pending->answer.wire != NULL && !pending->is_refresh)
 		counters_ede(pending->answer.ede);
-	if (pending->answer.wire != NULL && pending->answer.ttl_s > 0) {
+	if (is_worth_keeping(pending)) {
 		struct answer_key key;
 		answer_key_of(&key, &pending->query);
 		answers_put(pending->origin->answers, &key, &pending->answer, clock_wall_s());
@@ -171,6 +202,7 @@ static void on_arrival(struct mail *mail)
 		.question = {.name = pending->lower, .type = query->type, .rclass = query->rclass},
 		.dnssec_ok = query->dnssec_ok,
 		.cd = query->cd,
+		.refresh = pending->is_refresh,
 	};
 	pending->waiter.on_answer = on_answer;
 	struct resolver *resolver = pending->owner->resolver; /* NULL while the daemon ends */
@@ -181,6 +213,7 @@ static void on_arrival(struct mail *mail)
 static void look_up(struct worker *worker, const struct peer *peer, const struct query *query, const uint8_t *lower)
 {
 	struct pending *pending = xalloc(sizeof(*pending));
+	pending->is_refresh = peer == &nobody;
 	pending->origin = worker;
 	pending->begun_us = clock_mono_us();
 	pending->owner = server_owner(worker->server, lower);
@@ -197,6 +230,13 @@ static void look_up(struct worker *worker, const struct peer *peer, const struct
 		on_arrival(&pending->mail);
 	else
 		loop_post(&pending->owner->loop, &pending->mail);
+}
+
+/* Looks a popular answer up again while it can still be given: RFC 8767 has no part in it, nobody ever waits. */
+static void refresh(struct worker *worker, const struct query *query, const uint8_t *lower)
+{
+	counters_add(COUNT_ANSWERS_PREFETCHED, 1);
+	look_up(worker, &nobody, query, lower);
 }
 
 size_t serve_query(
@@ -218,7 +258,10 @@ size_t serve_query(
 	const struct answer_entry *hit = answers_get(worker->answers, &key, now_s);
 	if (hit != NULL) {
 		counters_add(COUNT_ANSWERS_CACHED, 1);
-		return answer_fill(out, room_for(peer, &query, room), hit, &query, now_s);
+		size_t filled = answer_fill(out, room_for(peer, &query, room), hit, &query, now_s);
+		if (worker->prefetch && answers_claim_refresh(hit, now_s))
+			refresh(worker, &query, key.bytes);
+		return filled;
 	}
 	if (!query.rd)
 		return refuse(&query, wire, out, room, "not in the cache, and recursion was not asked for");

@@ -13,6 +13,7 @@
 #include "base/hash.h"
 #include "base/limits.h"
 #include "base/log.h"
+#include "daemon/chronicle.h"
 #include "daemon/control.h"
 #include "daemon/listen.h"
 #include "daemon/settings.h"
@@ -140,6 +141,7 @@ static struct rrcache_conf rrcache_conf_of(const struct config *config)
 		.bytes = config->cache.memory - server_answers_bytes(config),
 		.ttl_min_s = config->cache.ttl_min,
 		.ttl_max_s = config->cache.ttl_max,
+		.stale_s = config->cache.stale,
 	};
 }
 
@@ -216,7 +218,11 @@ int server_init(struct server *server, struct config *config, const char *config
 	}
 	if (ret == 0)
 		ret = control_open(&server->control, server, why, size);
-	return ret == 0 ? web_open(&server->web, server, why, size) : ret;
+	if (ret == 0)
+		ret = web_open(&server->web, server, why, size);
+	if (ret == 0)
+		chronicle_prepare(config);
+	return ret;
 }
 
 int server_start(struct server *server, char *why, size_t size)
@@ -224,6 +230,7 @@ int server_start(struct server *server, char *why, size_t size)
 	int ret = make_reserve(server, why, size);
 	if (ret != 0)
 		return ret;
+	server->chronicle = chronicle_new(server);
 	equip_workers(server, server->settings);
 	settings_deinit(server->settings);
 	free(server->settings);
@@ -237,6 +244,7 @@ int server_start(struct server *server, char *why, size_t size)
 	control_start(server->control);
 	web_start(server->web);
 	keeper_start(&server->keeper);
+	chronicle_start(server->chronicle);
 	return 0;
 }
 
@@ -276,9 +284,29 @@ static bool same_listen(const struct config *a, const struct config *b)
 	return true;
 }
 
+static bool same_text(const char *a, const char *b);
+
+static bool same_web(const struct config *a, const struct config *b)
+{
+	bool same = a->web.listen_count == b->web.listen_count && a->web.host_count == b->web.host_count &&
+		    same_text(a->web.password_file, b->web.password_file) && same_text(a->web.votes, b->web.votes);
+	for (size_t i = 0; same && i < a->web.listen_count; i++)
+		same = addr_equal(&a->web.listen[i], &b->web.listen[i]);
+	for (size_t i = 0; same && i < a->web.host_count; i++)
+		same = same_text(a->web.hosts[i], b->web.hosts[i]);
+	return same;
+}
+
 static bool same_text(const char *a, const char *b)
 {
 	return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
+}
+
+static bool same_history(const struct config *a, const struct config *b)
+{
+	return same_text(a->history.file, b->history.file) && a->history.loans == b->history.loans &&
+	       a->history.watch == b->history.watch && a->history.bytes == b->history.bytes &&
+	       a->history.age_s == b->history.age_s;
 }
 
 /* Names what has changed but cannot change while running, a line each. */
@@ -296,6 +324,8 @@ static void tell_what_needs_restart(const struct config *first, const struct con
 		{"ports.max", first->ports.max == now->ports.max},
 		{"ports.uses", first->ports.uses == now->ports.uses},
 		{"ports.age", first->ports.age_s == now->ports.age_s},
+		{"history", same_history(first, now)},
+		{"web", same_web(first, now)},
 		{"control.socket", same_text(first->control_socket, now->control_socket)},
 	};
 	size_t len = 0;
@@ -380,6 +410,7 @@ void server_stop(struct server *server)
 	web_stop(server->web);
 	drain(server);
 	web_free(server->web);
+	chronicle_stop(server->chronicle);
 	keeper_stop(&server->keeper);
 	control_free(server->control);
 	inflight_free(server->inflight); /* before the stacks that its flights lie on */

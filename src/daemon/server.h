@@ -16,12 +16,14 @@
 #include "cache/rrcache.h"
 #include "daemon/access.h"
 #include "daemon/config.h"
+#include "daemon/identity.h"
 #include "daemon/keeper.h"
 #include "net/loop.h"
 #include "ports/pool.h"
 #include "ports/preflight.h"
 #include "resolve/resolver.h"
 
+struct chronicle;
 struct control;
 struct reserve;
 struct server;
@@ -41,6 +43,8 @@ struct worker {
 	struct resolver *resolver;
 	struct answers *answers;
 	struct access_list access;
+	struct identity identity;
+	bool prefetch;
 	struct udp_listener **udp;
 	struct tcp_listener **tcp;
 	size_t listeners;
@@ -62,7 +66,8 @@ struct server {
 	struct worker *worker;
 	unsigned workers;
 	struct control *control;
-	struct web *web;     /* NULL: none */
+	struct web *web; /* NULL: none */
+	struct chronicle *chronicle;
 	uint64_t started_us; /* monotonic */
 	_Atomic bool reloading;
 	bool reload_again; /* asked for by SIGHUP while one was under way */

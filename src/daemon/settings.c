@@ -38,6 +38,9 @@ static int add_routes(struct routes *routes, enum route_kind kind, const struct 
 	return 0;
 }
 
+_Static_assert((int)CONFIG_GLUE_ANY == (int)GLUE_ANY && (int)CONFIG_GLUE_VERIFIED == (int)GLUE_VERIFIED,
+	"the configuration's words for glue are resolution's");
+
 /* The operator's zones; *out NULL where there are none. */
 static int make_routes(struct routes **out, const struct config *config, char *why, size_t size)
 {
@@ -65,10 +68,14 @@ int settings_make(struct settings *settings, const struct config *config, char *
 			.ipv6 = config->resolver.ipv6,
 			.query_loopback = config->resolver.query_loopback,
 			.query_private = config->resolver.query_private,
+			.glue = (enum glue)config->resolver.glue,
+			.stale = config->cache.stale > 0,
 			.priming = config->resolver.priming},
+		.prefetch = config->cache.prefetch,
 		.allow = config->allow,
 		.allow_count = config->allow_count,
 	};
+	identity_set(&settings->identity, config->identity.version, config->identity.name);
 	int ret = settings_hints(&settings->hints, config, why, size);
 	return ret == 0 ? make_routes(&settings->options.routes, config, why, size) : ret;
 }

@@ -10,11 +10,14 @@
 
 #include "base/addr.h"
 #include "daemon/config.h"
+#include "daemon/identity.h"
 #include "resolve/resolver.h"
 
 struct settings {
 	struct hints hints;
 	struct resolve_options options;
+	struct identity identity;
+	bool prefetch;
 	const struct prefix *allow; /* the configuration's */
 	size_t allow_count;
 };

@@ -94,6 +94,10 @@ static bool run_of_port(struct visit *visit)
 	int port;
 	if ((port = web_path_port(visit->path, "/api/v1/port/")) >= 0)
 		port_run(visit, (uint16_t)port);
+	else if ((port = web_path_port(visit->path, "/api/v1/history/")) >= 0 && !web_must_see_machine(visit))
+		return true;
+	else if (port >= 0)
+		history_run(visit, (uint16_t)port);
 	else if ((port = web_path_port(visit->path, "/api/v1/votes/")) >= 0)
 		votes_tell(visit, (uint16_t)port);
 	else

@@ -11,6 +11,7 @@
  *	web_events.c   the stream of what changes
  *	web_stats.c    the numbers, and /metrics
  *	web_tour.c     what the workers are asked
+ *	web_history.c  what a port did, from the file that outlives restarts
  *	web_votes.c    "Was this page useful?"
  *
  * A visit is one HTTP request. Its route answers with web_reply, at once or after web_wait. Thread: main. */
@@ -199,6 +200,10 @@ void metrics_run(struct visit *visit);
 json_t *stats_json(const struct web_tour *tour);
 /* The text of /metrics; *text is to be freed. Pure but for what it reads. */
 size_t metrics_text(const struct web_tour *tour, char **text);
+
+/* --- web_history.c --- */
+
+void history_run(struct visit *visit, uint16_t port);
 
 /* --- web_votes.c --- */
 

@@ -80,6 +80,8 @@ void worker_apply(struct worker *worker, const struct settings *settings)
 	if (worker->resolver == NULL)
 		return; /* the daemon ends */
 	resolver_configure(worker->resolver, &settings->hints, &settings->options);
+	worker->identity = settings->identity;
+	worker->prefetch = settings->prefetch;
 	free((void *)worker->access.allow);
 	struct prefix *allow = xzalloc(settings->allow_count, sizeof(*allow));
 	if (settings->allow_count > 0)

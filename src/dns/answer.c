@@ -11,6 +11,8 @@ const char *ede_text(int code)
 {
 	switch (code) {
 	case EDE_OTHER: return "Other";
+	case EDE_STALE_ANSWER: return "Stale Answer";
+	case EDE_STALE_NXDOMAIN: return "Stale NXDOMAIN Answer";
 	case EDE_CACHED_ERROR: return "Cached Error";
 	case EDE_PROHIBITED: return "Prohibited";
 	case EDE_NOT_AUTHORITATIVE: return "Not Authoritative";

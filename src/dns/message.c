@@ -26,7 +26,8 @@ static uint16_t covered_type(const knot_rdata_t *rdata)
 	return rdata->len >= 2 ? knot_wire_read_u16(rdata->data) : KNOT_RRTYPE_RRSIG;
 }
 
-/* Order: rrsets together, signatures after the records they cover, rdatas in canonical order, equal ones adjacent. */
+/* Order: rrsets together, signatures after the records they cover, rdatas in canonical order, equal ones adjacent,
+ * signatures as they came. */
 static int compare_records(const void *left, const void *right)
 {
 	const struct record *a = left, *b = right;
@@ -41,6 +42,8 @@ static int compare_records(const void *left, const void *right)
 		return order;
 	if (a->is_sig != b->is_sig)
 		return a->is_sig ? 1 : -1;
+	if (a->is_sig) /* as they came: only the first few are kept, and a packet holds them side by side */
+		return a->rr < b->rr ? -1 : 1;
 	return knot_rdata_cmp(a->rdata, b->rdata);
 }
 
@@ -90,7 +93,7 @@ static struct rrset make_rrset(struct arena *arena, const struct record *records
 		.rclass = records[0].rr->rclass,
 		.ttl_s = ttl_s,
 		.data = pack(arena, records, count - sigs),
-		.sigs = pack(arena, records + count - sigs, sigs),
+		.sigs = pack(arena, records + count - sigs, sigs < LIMIT_SIGS ? sigs : LIMIT_SIGS),
 	};
 }
 

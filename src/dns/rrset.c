@@ -21,6 +21,30 @@ const uint8_t *rrset_target(struct arena *arena, const struct rrset *set, uint16
 	return name_copy_lower(arena, rdata->data);
 }
 
+struct rrset *rrset_of_one(struct arena *arena, const struct rrset *head, const uint8_t *rdata, uint16_t len)
+{
+	struct rrset *set = arena_alloc(arena, sizeof(*set));
+	knot_rdata_t *one = arena_alloc(arena, knot_rdata_size(len));
+	knot_rdata_init(one, len, rdata);
+	*set = *head;
+	set->sigs = (knot_rdataset_t){0};
+	set->data = (knot_rdataset_t){.count = 1, .size = (uint32_t)knot_rdata_size(len), .rdata = one};
+	return set;
+}
+
+struct rrset *rrset_dname_alias(struct arena *arena, const struct rrset *dname, const uint8_t *name)
+{
+	const uint8_t *target = rrset_target(arena, dname, 0);
+	size_t kept = name_len(name) - name_len(dname->owner), target_len = target != NULL ? name_len(target) : 0;
+	if (target == NULL || kept + target_len > NAME_MAX_LEN)
+		return NULL;
+	uint8_t alias[NAME_MAX_LEN];
+	memcpy(alias, name, kept);
+	memcpy(alias + kept, target, target_len);
+	struct rrset head = {.owner = name, .type = KNOT_RRTYPE_CNAME, .rclass = dname->rclass, .ttl_s = dname->ttl_s};
+	return rrset_of_one(arena, &head, alias, (uint16_t)(kept + target_len));
+}
+
 uint32_t rrset_negative_ttl(const struct rrset *soa)
 {
 	if (soa->data.count == 0)

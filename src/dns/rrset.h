@@ -30,6 +30,11 @@ const knot_rdata_t *rrset_rdata(const struct rrset *set, uint16_t index);
 /* The target of a CNAME, DNAME, NS or the mname of a SOA at `index`, lower case in the arena; NULL when the rdata is
  * too short to hold a name. */
 const uint8_t *rrset_target(struct arena *arena, const struct rrset *set, uint16_t index);
+/* The CNAME that a DNAME makes of a name below its owner (RFC 6672 3.1), in the arena; NULL when that name would be too
+ * long. */
+struct rrset *rrset_dname_alias(struct arena *arena, const struct rrset *dname, const uint8_t *name);
+/* An rrset of one record, in the arena. */
+struct rrset *rrset_of_one(struct arena *arena, const struct rrset *head, const uint8_t *rdata, uint16_t len);
 /* TTL of a negative answer: the smaller of the SOA's TTL and its minimum (RFC 2308 5); 0 when the rdata is broken. */
 uint32_t rrset_negative_ttl(const struct rrset *soa);
 

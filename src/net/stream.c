@@ -51,7 +51,7 @@ void stream_close(struct stream *stream)
 	finish_if_unused(stream);
 }
 
-static void touch(struct stream *stream)
+void stream_touch(struct stream *stream)
 {
 	loop_timer_set(stream->loop, &stream->idle, stream->loop->now_us + stream->idle_us);
 }
@@ -60,7 +60,7 @@ static void on_idle(struct timer *timer)
 {
 	struct stream *stream = container_of(timer, struct stream, idle);
 	if (stream->expected > 0)
-		touch(stream);
+		stream_touch(stream);
 	else
 		stream_close(stream);
 }
@@ -157,7 +157,7 @@ void stream_done(struct stream *stream)
 		finish_if_unused(stream);
 		return;
 	}
-	touch(stream);
+	stream_touch(stream);
 	if (stream->in_callback)
 		return;
 	if (stream->held)
@@ -192,7 +192,7 @@ static void receive(struct stream *stream)
 	stream->ended = got == 0;
 	stream->in.len += (size_t)(got > 0 ? got : 0);
 	if (got > 0)
-		touch(stream);
+		stream_touch(stream);
 	offer(stream);
 }
 
@@ -223,6 +223,6 @@ int stream_init(struct stream *stream, struct loop *loop, int fd, const struct s
 		close(fd);
 		return ret;
 	}
-	touch(stream);
+	stream_touch(stream);
 	return 0;
 }

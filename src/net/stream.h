@@ -47,6 +47,8 @@ struct stream {
 int stream_init(struct stream *stream, struct loop *loop, int fd, const struct stream_ops *ops, unsigned idle_ms);
 void stream_write(struct stream *stream, const void *data, size_t len);
 void stream_close(struct stream *stream);
+/* The time of idleness begins anew. */
+void stream_touch(struct stream *stream);
 /* The owner will write later: do not close for idleness or end of input until as many stream_done. */
 void stream_expect(struct stream *stream);
 void stream_done(struct stream *stream);

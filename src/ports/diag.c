@@ -175,6 +175,7 @@ static bool read_socket(const struct nlmsghdr *header, enum port_transport trans
 		.send_queue = msg->idiag_wqueue,
 		.uid = msg->idiag_uid,
 		.inode = msg->idiag_inode,
+		.cookie = (uint64_t)msg->id.idiag_cookie[1] << 32 | msg->id.idiag_cookie[0],
 	};
 	(void)mnl_attr_parse(header, sizeof(*msg), on_attribute, out);
 	return true;
@@ -248,6 +249,70 @@ int diag_find_udp(struct diag *diag, const struct addr *local, struct diag_socke
 	if (receive(diag, on_found, &found) < 0)
 		return error_of_errno(errno);
 	return found.is_there ? 0 : E_NOENT;
+}
+
+/* --- the end of sockets --- */
+
+enum {
+	ENDED_GROUPS = 1u << (SKNLGRP_INET_TCP_DESTROY - 1) | 1u << (SKNLGRP_INET_UDP_DESTROY - 1) |
+		       1u << (SKNLGRP_INET6_TCP_DESTROY - 1) | 1u << (SKNLGRP_INET6_UDP_DESTROY - 1),
+	ENDED_QUEUE = 1 << 20, /* bytes: a thousand ends take 400 KiB */
+};
+
+int diag_open_ended(struct diag **out)
+{
+	struct diag *diag = xalloc(sizeof(*diag));
+	const int size = ENDED_QUEUE;
+	diag->seq = 0;
+	diag->socket = mnl_socket_open2(NETLINK_SOCK_DIAG, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	if (diag->socket == NULL || mnl_socket_bind(diag->socket, ENDED_GROUPS, MNL_SOCKET_AUTOPID) != 0) {
+		int ret = error_of_errno(errno);
+		diag_close(diag);
+		*out = NULL;
+		return ret;
+	}
+	(void)setsockopt(diag_fd(diag), SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
+	*out = diag;
+	return 0;
+}
+
+int diag_fd(const struct diag *diag)
+{
+	return mnl_socket_get_fd(diag->socket);
+}
+
+static int on_protocol(const struct nlattr *attr, void *arg)
+{
+	uint8_t *protocol = arg;
+	if (mnl_attr_get_type(attr) == INET_DIAG_PROTOCOL && mnl_attr_get_payload_len(attr) >= 1)
+		*protocol = mnl_attr_get_u8(attr);
+	return MNL_CB_OK;
+}
+
+static int on_ended(const struct nlmsghdr *header, void *arg)
+{
+	const struct walk *walk = arg;
+	struct diag_socket socket;
+	uint8_t protocol = 0;
+	if (header->nlmsg_type != SOCK_DIAG_BY_FAMILY || !read_socket(header, PORT_UDP, &socket))
+		return MNL_CB_OK;
+	(void)mnl_attr_parse(header, sizeof(struct inet_diag_msg), on_protocol, &protocol);
+	if ((protocol != IPPROTO_UDP && protocol != IPPROTO_TCP) || addr_port(&socket.local) == 0)
+		return MNL_CB_OK;
+	socket.transport = protocol == IPPROTO_TCP ? PORT_TCP : PORT_UDP;
+	walk->on_socket(walk->arg, &socket);
+	return MNL_CB_OK;
+}
+
+int diag_read_ended(struct diag *diag, void (*on_socket)(void *arg, const struct diag_socket *), void *arg)
+{
+	struct walk walk = {NULL, on_socket, arg};
+	for (;;) {
+		ssize_t len = mnl_socket_recvfrom(diag->socket, diag->reply, sizeof(diag->reply));
+		if (len < 0)
+			return errno == EAGAIN ? 0 : errno == ENOBUFS ? E_SPACE : error_of_errno(errno);
+		(void)mnl_cb_run(diag->reply, (size_t)len, 0, 0, on_ended, &walk);
+	}
 }
 
 /* --- words --- */

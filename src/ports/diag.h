@@ -39,7 +39,8 @@ struct diag_socket {
 	uint32_t receive_queue, send_queue; /* bytes; of a listener: connections that wait, and how many may */
 	uid_t uid;                          /* whose it is */
 	uint64_t inode;                     /* 0: no process can have it */
-	uint64_t cgroup;                    /* in which it was made; 0: not told (before Linux 5.7) */
+	uint64_t cookie; /* the kernel's number of the socket, never given twice until the next boot */
+	uint64_t cgroup; /* in which it was made; 0: not told (before Linux 5.7) */
 };
 
 enum diag_which { DIAG_ALL, DIAG_WAITING /* UDP, and TCP listeners alone */ };
@@ -64,6 +65,14 @@ int diag_dump(struct diag *diag, const struct diag_ask *ask, void (*on_socket)(v
  * same however many sockets there are. */
 int diag_find_udp(struct diag *diag, const struct addr *local, struct diag_socket *out)
 	__attribute__((nonnull, warn_unused_result));
+
+/* A diag that hears of the end of sockets instead of listing them: the descriptor is readable when some ended. Of such a
+ * one diag_read_ended alone may be called; local and peer address, port and cookie are all that it tells of a socket. */
+int diag_open_ended(struct diag **out) __attribute__((nonnull, warn_unused_result));
+int diag_fd(const struct diag *diag) __attribute__((nonnull));
+/* Those that ended since the last call; E_SPACE: more than the kernel kept for us, some are missing. */
+int diag_read_ended(struct diag *diag, void (*on_socket)(void *arg, const struct diag_socket *), void *arg)
+	__attribute__((nonnull(1, 2), warn_unused_result));
 
 /* "listening", "time-wait"; one word. */
 const char *diag_state_text(enum diag_state state);

@@ -29,7 +29,9 @@
 #include "ports/probe.h"
 #include "ports/set.h"
 
-enum { HISTORY_QUESTION = 300, HISTORY_WHO = 256, HISTORY_PEER = 64 };
+enum { HISTORY_QUESTION = 300, HISTORY_WHO = 256, HISTORY_PEER = 64, HISTORY_LIMIT = 100000 };
+
+#define HISTORY_NO_USER ((uid_t)-1)
 
 struct history_conf {
 	const char *path;
@@ -38,6 +40,10 @@ struct history_conf {
 	bool watch;     /* the ports of this machine too */
 	/* Writes a loan's tag as text; called in the history's thread. */
 	const char *(*tag_text)(const struct loan_tag *tag, char *out, size_t size);
+	/* With watch: is the port the pool's now? Such a one is left out, its loans are recorded already. Called in the
+	 * history's thread. NULL: none is. */
+	bool (*is_own)(void *arg, uint16_t port);
+	void *arg;
 };
 
 struct history;
@@ -75,11 +81,12 @@ struct history_loan {
 /* Somebody held a port. */
 struct history_holding {
 	uint64_t from_us, until_us; /* until 0: still, when the watch last looked */
-	bool from_is_early,
-		until_is_late; /* it was there when the watch began; it was missed, and ended before until_us */
+	bool from_is_early;         /* it was there at from_us; since when, nobody saw */
+	bool until_is_late;         /* its end was missed: some time before until_us */
+	bool is_cut;                /* the watch ended at until_us, not the holding */
 	uint16_t port;
 	enum port_transport transport;
-	uid_t uid;
+	uid_t uid;       /* HISTORY_NO_USER: not known */
 	pid_t pid;       /* 0: not known, or the kernel */
 	const char *who; /* "firefox", with unit or container: "unbound (unbound.service)"; "" where not known */
 	const char *local, *peer; /* ADDR_TEXT form; peer "" for none */
@@ -89,7 +96,7 @@ struct history_holding {
 struct history_ask {
 	struct port_range ports;
 	uint64_t since_us, until_us; /* what touches this span; until 0: now */
-	size_t limit;
+	size_t limit;                /* at most HISTORY_LIMIT */
 };
 
 struct history_reader;

@@ -68,36 +68,63 @@ static void add_servers(struct cut *cut, struct request *rq, const struct rrset 
 	}
 }
 
-static bool add_cached(struct cut *cut, struct request *rq, const uint8_t *name, uint16_t type)
+static void add_from(struct cut *cut, struct request *rq, const uint8_t *name, uint16_t type, enum cache_space space)
 {
 	struct cached found;
-	struct cache_key key = {name, type, CACHE_RRSET};
-	if (rrcache_get(rq->resolver->conf.rrcache, &rq->arena, &key, RANK_GLUE, &found) != 0)
-		return false;
-	if (found.kind == CACHE_POSITIVE)
+	struct cache_key key = {name, type, space};
+	if (rrcache_get(rq->resolver->conf.rrcache, &rq->arena, &key, RANK_GLUE, &found) == 0 &&
+		found.kind == CACHE_POSITIVE)
 		cut_add_addresses(cut, rq, found.set[0]);
-	return true;
 }
 
-/* Addresses that the cache knows. A server with any is not looked up until those have failed. */
+static void add_family(struct cut *cut, struct request *rq, const uint8_t *name, uint16_t type)
+{
+	unsigned before = cut->addresses;
+	add_from(cut, rq, name, type, CACHE_RRSET);
+	bool believed = rq->options.glue != GLUE_VERIFIED || name_is_within(name, cut->zone);
+	if (cut->addresses == before && believed)
+		add_from(cut, rq, name, type, CACHE_GLUE);
+}
+
+/* Addresses that the cache knows: what a server says of itself, else what a delegation said. A server with any is not
+ * looked up until those have failed. */
 static void add_cached_addresses(struct cut *cut, struct request *rq)
 {
 	for (unsigned i = 0; i < cut->servers; i++) {
 		unsigned before = cut->addresses;
 		if (rq->options.ipv4)
-			add_cached(cut, rq, cut->server[i].name, KNOT_RRTYPE_A);
+			add_family(cut, rq, cut->server[i].name, KNOT_RRTYPE_A);
 		if (rq->options.ipv6)
-			add_cached(cut, rq, cut->server[i].name, KNOT_RRTYPE_AAAA);
+			add_family(cut, rq, cut->server[i].name, KNOT_RRTYPE_AAAA);
 		cut->server[i].looked_up |= cut->addresses > before;
 	}
+}
+
+bool cut_add_glue(struct cut *cut, struct request *rq)
+{
+	unsigned before = cut->addresses;
+	for (unsigned i = 0; i < cut->servers && !rq->fresh; i++) {
+		if (rq->options.ipv4)
+			add_from(cut, rq, cut->server[i].name, KNOT_RRTYPE_A, CACHE_GLUE);
+		if (rq->options.ipv6)
+			add_from(cut, rq, cut->server[i].name, KNOT_RRTYPE_AAAA, CACHE_GLUE);
+	}
+	return cut->addresses > before;
+}
+
+/* What the operator names is asked wherever it is, loopback too. */
+static void add_told(struct cut *cut, const struct request *rq, const struct addr *addr)
+{
+	if (cut->addresses < LIMIT_CUT_ADDRESSES && (addr_is_v6(addr) ? rq->options.ipv6 : rq->options.ipv4))
+		cut->address[cut->addresses++] = (struct cut_address){.addr = *addr};
 }
 
 void cut_from_hints(struct cut *cut, const struct request *rq)
 {
 	const struct hints *hints = &rq->resolver->hints;
-	*cut = (struct cut){.zone = (const uint8_t *)""};
+	*cut = (struct cut){.zone = (const uint8_t *)"", .expire_s = UINT32_MAX};
 	for (size_t i = 0; i < hints->count; i++)
-		add_address(cut, rq, &hints->hint[i].addr);
+		add_told(cut, rq, &hints->hint[i].addr);
 }
 
 /* A cut can be used when an address is known, or a server lies outside of it: the address of one inside could only be
@@ -118,20 +145,21 @@ static bool try_cached(struct cut *cut, struct request *rq, const uint8_t *zone)
 		return false;
 	if (found.kind != CACHE_POSITIVE || found.count != 1 || found.set[0]->type != KNOT_RRTYPE_NS)
 		return false;
-	*cut = (struct cut){.zone = zone};
+	*cut = (struct cut){.zone = zone, .age_s = found.age_s, .expire_s = clock_wall_s() + found.set[0]->ttl_s};
 	add_servers(cut, rq, found.set[0]);
 	add_cached_addresses(cut, rq);
 	return is_usable(cut);
 }
 
-/* What the operator names is asked wherever it is, loopback too. */
 static void from_route(struct cut *cut, const struct request *rq, const struct route *route)
 {
-	*cut = (struct cut){
-		.zone = route->name, .is_told = true, .recursive = route->kind == ROUTE_FORWARD, .first = route->first};
-	for (size_t i = 0; i < route->count && cut->addresses < LIMIT_CUT_ADDRESSES; i++)
-		if (addr_is_v6(&route->addr[i]) ? rq->options.ipv6 : rq->options.ipv4)
-			cut->address[cut->addresses++] = (struct cut_address){.addr = route->addr[i]};
+	*cut = (struct cut){.zone = route->name,
+		.expire_s = UINT32_MAX,
+		.is_told = true,
+		.recursive = route->kind == ROUTE_FORWARD,
+		.first = route->first};
+	for (size_t i = 0; i < route->count; i++)
+		add_told(cut, rq, &route->addr[i]);
 }
 
 static const uint8_t *where_to_begin(const struct question *q)
@@ -151,6 +179,12 @@ static bool closest_cached(struct cut *cut, struct request *rq, const uint8_t *z
 	return false;
 }
 
+void cut_above(struct cut *cut, struct request *rq)
+{
+	if (!closest_cached(cut, rq, name_parent(cut->zone), NULL))
+		cut_from_hints(cut, rq);
+}
+
 void cut_closest_unrouted(struct cut *cut, struct request *rq, const struct question *q)
 {
 	if (!closest_cached(cut, rq, where_to_begin(q), NULL))
@@ -167,6 +201,12 @@ void cut_closest(struct cut *cut, struct request *rq, const struct question *q)
 		from_route(cut, rq, route);
 }
 
+static uint32_t ttl_left_s(const struct cut *cut)
+{
+	uint32_t now_s = clock_wall_s();
+	return now_s < cut->expire_s ? cut->expire_s - now_s : 0;
+}
+
 /* Glue counts only where the zone that was asked could know it: inside its own bailiwick (RFC 5452 6). */
 static void take_glue(struct cut *child, struct request *rq, const struct message *reply, const uint8_t *parent,
 	struct cut_server *server, uint16_t type)
@@ -174,28 +214,34 @@ static void take_glue(struct cut *child, struct request *rq, const struct messag
 	const struct rrset *glue = message_find(reply, SECTION_ADDITIONAL, server->name, type);
 	if (glue == NULL)
 		return;
+	unsigned before = child->addresses;
 	if (!name_is_within(server->name, parent)) {
-		counters_add(COUNT_UPSTREAM_SCRUBBED, glue->data.count);
+		if (rq->options.glue == GLUE_ANY)
+			cut_add_addresses(child, rq, glue); /* for this delegation alone: nobody else hears of it */
+		else
+			counters_add(COUNT_UPSTREAM_SCRUBBED, glue->data.count);
 		return;
 	}
-	unsigned before = child->addresses;
-	cut_add_addresses(child, rq, glue);
+	if (rq->options.glue != GLUE_VERIFIED || name_is_within(server->name, child->zone))
+		cut_add_addresses(child, rq, glue);
 	server->looked_up |= child->addresses > before;
-	struct cache_key key = {glue->owner, type, CACHE_RRSET};
-	rrcache_put(rq->resolver->conf.rrcache, &key, CACHE_POSITIVE, RANK_GLUE, glue->ttl_s, &glue, 1);
+	uint32_t left_s = ttl_left_s(child), ttl_s = glue->ttl_s < left_s ? glue->ttl_s : left_s;
+	struct cache_key key = {glue->owner, type, CACHE_GLUE};
+	rrcache_put(rq->resolver->conf.rrcache, &key, CACHE_POSITIVE, RANK_GLUE, ttl_s, &glue, 1);
 }
 
 void cut_descend(struct cut *cut, struct request *rq, const struct message *reply, const struct rrset *ns)
 {
 	const uint8_t *parent = cut->zone;
-	*cut = (struct cut){.zone = ns->owner};
+	uint32_t left_s = ttl_left_s(cut), ttl_s = ns->ttl_s < left_s ? ns->ttl_s : left_s;
+	*cut = (struct cut){.zone = ns->owner, .expire_s = clock_wall_s() + ttl_s};
 	add_servers(cut, rq, ns);
 	for (unsigned i = 0; i < cut->servers; i++) {
 		take_glue(cut, rq, reply, parent, &cut->server[i], KNOT_RRTYPE_A);
 		take_glue(cut, rq, reply, parent, &cut->server[i], KNOT_RRTYPE_AAAA);
 	}
 	struct cache_key key = {ns->owner, KNOT_RRTYPE_NS, CACHE_CUT};
-	rrcache_put(rq->resolver->conf.rrcache, &key, CACHE_POSITIVE, RANK_REFERRAL, ns->ttl_s, &ns, 1);
+	rrcache_put(rq->resolver->conf.rrcache, &key, CACHE_POSITIVE, RANK_REFERRAL, ttl_s, &ns, 1);
 	if (!rq->fresh)
 		add_cached_addresses(cut, rq);
 }

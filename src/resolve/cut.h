@@ -27,9 +27,11 @@ struct cut_address {
 
 struct cut {
 	const uint8_t *zone;
-	bool is_told;   /* by the operator (resolve/routes): */
-	bool recursive; /* its servers resolve, and their answer is final */
-	bool first;     /* where they fail, the zone's own are looked for */
+	uint32_t expire_s; /* wall clock; what it refers to lives no longer (ghost domains) */
+	uint32_t age_s;    /* in the cache; 0: just told by its parent */
+	bool is_told;      /* by the operator (resolve/routes): */
+	bool recursive;    /* its servers resolve, and their answer is final */
+	bool first;        /* where they fail, the zone's own are looked for */
 	struct cut_server server[LIMIT_CUT_SERVERS];
 	unsigned servers;
 	unsigned lookups; /* for addresses of its servers, so far */
@@ -42,6 +44,8 @@ struct cut {
 void cut_closest(struct cut *cut, struct request *rq, const struct question *q);
 /* The same as if the operator had said nothing. */
 void cut_closest_unrouted(struct cut *cut, struct request *rq, const struct question *q);
+/* The closest one above the cut's zone. */
+void cut_above(struct cut *cut, struct request *rq);
 /* The root as the hints give it. */
 void cut_from_hints(struct cut *cut, const struct request *rq);
 /* The child zone named by the NS rrset `ns` of a reply from `cut->zone`'s servers, with the reply's glue that lies in
@@ -52,6 +56,9 @@ static inline bool cut_is_hints(const struct cut *cut)
 {
 	return name_is_root(cut->zone) && cut->servers == 0 && !cut->is_told;
 }
+/* Adds the addresses that delegations gave for its servers, whatever those say themselves: the last resort, where parent
+ * and child differ. False when there is none that has not been asked. */
+bool cut_add_glue(struct cut *cut, struct request *rq);
 /* Gives a few of the dropped addresses another chance, for another question. */
 void cut_revive(struct cut *cut, unsigned count);
 /* Adds the addresses of a server's A or AAAA rrset, as far as they may be asked. */

@@ -13,7 +13,6 @@
 #include "base/log.h"
 #include "cache/facts.h"
 #include "net/fiber.h"
-#include "net/tcp.h"
 #include "resolve/lending.h"
 #include "resolve/match.h"
 
@@ -120,19 +119,12 @@ static enum loan_outcome loan_outcome_of(int ret)
 	}
 }
 
-static int borrow_await(struct attempt *at, enum transport transport)
-{
-	int ret = lending_borrow_await(at->rq, at->ex, transport, &at->borrowed);
-	if (ret == 0)
-		at->port = at->borrowed.loan->port;
-	return ret;
-}
-
 static int try_udp_await(struct attempt *at)
 {
-	int ret = borrow_await(at, TRANSPORT_UDP);
+	int ret = lending_borrow_await(at->rq, at->ex, TRANSPORT_UDP, &at->borrowed);
 	if (ret != 0)
 		return ret;
+	at->port = at->borrowed.loan->port;
 	ret = send_question(at);
 	if (ret == 0)
 		ret = receive_await(at);
@@ -148,36 +140,18 @@ static int try_udp_await(struct attempt *at)
 
 /* --- TCP --- */
 
-static int talk_tcp_await(struct attempt *at, uint64_t deadline_us)
-{
-	int fd = at->borrowed.loan->fd;
-	uint8_t wire[MESSAGE_QUERY_MAX];
-	size_t len = match_write(&at->match, wire);
-	int ret = tcp_connect_await(fd, at->ex->server, deadline_us);
-	if (ret == 0)
-		ret = tcp_send_await(fd, wire, len, deadline_us);
-	if (ret != 0)
-		return ret;
-	counters_add(COUNT_UPSTREAM_TCP, 1);
-	uint8_t *reply = arena_alloc(&at->rq->arena, LIMIT_MESSAGE);
-	at->len = LIMIT_MESSAGE;
-	ret = tcp_receive_await(fd, reply, &at->len, deadline_us);
-	if (ret != 0)
-		return ret;
-	at->wire = reply;
-	return match_accept(&at->match, TRANSPORT_TCP, at->wire, at->len, at->reply);
-}
-
 static int try_tcp_await(struct attempt *at)
 {
-	uint64_t deadline_us = within_budget(at, request_now_us(at->rq) + LIMIT_TCP_MS * 1000ull);
-	int ret = borrow_await(at, TRANSPORT_TCP);
-	if (ret != 0)
-		return ret;
-	ret = talk_tcp_await(at, deadline_us);
+	struct tcp_talk talk = {.rq = at->rq,
+		.ex = at->ex,
+		.match = &at->match,
+		.deadline_us = within_budget(at, request_now_us(at->rq) + LIMIT_TCP_MS * 1000ull)};
+	int ret = upstreams_ask_await(&talk);
+	at->port = talk.port;
+	at->wire = talk.wire;
+	at->len = talk.len;
 	at->rtt_us = 0;
-	lending_return(at->rq->resolver, &at->borrowed, loan_outcome_of(ret));
-	return ret;
+	return ret == 0 ? match_accept(&at->match, TRANSPORT_TCP, at->wire, at->len, at->reply) : ret;
 }
 
 /* --- the story --- */

@@ -10,12 +10,14 @@
 
 /* --- minimisation --- */
 
-enum { REVIVE = 3 };
+enum { REVIVE = 3, MINIMISE_ALIAS_LABELS = 2, MINIMISE_ALIAS_STEPS = 2 };
 
 struct minimiser {
 	unsigned labels; /* of the name asked last; 0: none yet */
 	unsigned steps;
 	bool off;
+	bool is_alias;         /* the name is an alias's target: somebody else's choice */
+	const uint8_t *denied; /* a minimised name that does not exist, if the whole name does not either */
 };
 
 /* The next question for the zone: one label more than the zone has or than was asked last; whole labels at once when
@@ -27,6 +29,10 @@ static struct question next_question(
 	if (m->labels > have)
 		have = m->labels;
 	unsigned next = have + 1;
+	/* Whoever strings aliases together must not choose how many questions each costs (CAMP, Unchained): their targets
+	 * are hidden from the root and from top-level domains, and then asked for whole. */
+	if (m->is_alias && (have >= MINIMISE_ALIAS_LABELS || m->steps >= MINIMISE_ALIAS_STEPS))
+		return *q;
 	if (m->steps >= LIMIT_MINIMISE_SINGLE && all > have) {
 		unsigned rounds = LIMIT_MINIMISE_STEPS > m->steps ? LIMIT_MINIMISE_STEPS - m->steps : 1;
 		next = have + (all - have + rounds - 1) / rounds;
@@ -40,8 +46,22 @@ static struct question next_question(
 
 /* --- what is final --- */
 
-static void store(struct request *rq, const struct rrset *set)
+/* What a server says of its own address lives no longer than what its parent says of it: else a zone that is no longer
+ * delegated would be found there for as long as it likes (ghost domains). */
+static void limit_to_glue(struct request *rq, struct rrset *set)
 {
+	struct cache_key key = {set->owner, set->type, CACHE_GLUE};
+	if (set->type != KNOT_RRTYPE_A && set->type != KNOT_RRTYPE_AAAA)
+		return;
+	uint32_t left_s = rrcache_ttl_left(rq->resolver->conf.rrcache, &key);
+	if (left_s > 0 && left_s < set->ttl_s)
+		set->ttl_s = left_s;
+}
+
+static void store(struct request *rq, struct rrset *changed)
+{
+	limit_to_glue(rq, changed);
+	const struct rrset *set = changed;
 	struct cache_key key = {set->owner, set->type, CACHE_RRSET};
 	rrcache_put(rq->resolver->conf.rrcache, &key, CACHE_POSITIVE, RANK_ANSWER, set->ttl_s, &set, 1);
 }
@@ -68,7 +88,7 @@ static void accept_answer(struct request *rq, const struct question *q, const st
 		accept_any(rq, q, msg, out);
 		return;
 	}
-	const struct rrset *set = message_find(msg, SECTION_ANSWER, q->name, q->type);
+	struct rrset *set = message_find(msg, SECTION_ANSWER, q->name, q->type);
 	store(rq, set);
 	found_one(rq, out, FOUND_ANSWER, set);
 }
@@ -78,22 +98,30 @@ static void accept_answer(struct request *rq, const struct question *q, const st
 static void accept_alias(
 	struct request *rq, const uint8_t *zone, const struct question *q, const struct message *msg, struct found *out)
 {
-	const struct rrset *alias = reply_alias(msg, zone, q->name);
+	struct rrset *alias = (struct rrset *)reply_alias(msg, zone, q->name);
 	store(rq, alias);
 	found_one(rq, out, FOUND_ALIAS, alias);
 	for (unsigned i = 0; i < LIMIT_ALIASES && alias != NULL; i++) {
 		const uint8_t *target = rrset_target(&rq->arena, alias, 0);
 		if (target == NULL || !name_is_within(target, zone))
 			return;
-		const struct rrset *set = message_find(msg, SECTION_ANSWER, target, q->type);
+		struct rrset *set = message_find(msg, SECTION_ANSWER, target, q->type);
 		if (set != NULL) {
 			store(rq, set);
 			return;
 		}
-		alias = reply_alias(msg, zone, target);
+		alias = (struct rrset *)reply_alias(msg, zone, target);
 		if (alias != NULL)
 			store(rq, alias);
 	}
+}
+
+static void accept_dname(
+	struct request *rq, const uint8_t *zone, const struct question *q, const struct message *msg, struct found *out)
+{
+	struct rrset *dname = (struct rrset *)reply_dname(msg, zone, q->name);
+	store(rq, dname);
+	lookup_found_dname(rq, q, dname, out);
 }
 
 static bool is_proof(const struct rrset *set)
@@ -126,6 +154,15 @@ static void accept_denial(
 		out->set, out->count);
 }
 
+/* The name above does not exist either, nor anything else below it (RFC 8020). */
+static void store_denial(struct request *rq, const uint8_t *name, const struct found *denial)
+{
+	struct cache_key key = {name, 0, CACHE_NAME};
+	if (denial->count > 0)
+		rrcache_put(rq->resolver->conf.rrcache, &key, CACHE_NXDOMAIN, RANK_ANSWER, denial->set[0]->ttl_s,
+			denial->set, denial->count);
+}
+
 /* What goes to the client now has the same limits as what it would get from the cache later. */
 static void clamp_ttls(const struct request *rq, struct message *msg)
 {
@@ -140,7 +177,37 @@ static void accept_final(
 	switch (reply->kind) {
 	case REPLY_ANSWER: accept_answer(rq, q, &reply->msg, out); break;
 	case REPLY_ALIAS: accept_alias(rq, zone, q, &reply->msg, out); break;
+	case REPLY_DNAME: accept_dname(rq, zone, q, &reply->msg, out); break;
 	default: accept_denial(rq, zone, q, reply, out); break;
+	}
+}
+
+/* What a resolver says ends all aliases within its zone: the next found, or NULL where the zone is left. */
+static struct found *told_next(struct request *rq, const uint8_t *zone, const struct question *q,
+	const struct reply *reply, const struct found *at)
+{
+	const uint8_t *target = rrset_target(&rq->arena, at->set[at->count - 1], 0);
+	if (target == NULL || !name_is_within(target, zone))
+		return NULL;
+	struct question next = {.name = target, .type = q->type, .rclass = q->rclass};
+	struct reply rest = {.msg = reply->msg, .kind = reply_kind(&reply->msg, zone, &next, true)};
+	if (rest.kind == REPLY_EMPTY || rest.kind == REPLY_REFERRAL || rest.kind == REPLY_LAME)
+		rest.kind = REPLY_NODATA;
+	if (rest.kind > REPLY_NODATA)
+		return NULL;
+	struct found *found = arena_zalloc(&rq->arena, sizeof(*found));
+	accept_final(rq, zone, &next, &rest, found);
+	return found;
+}
+
+static void accept_all_told(
+	struct request *rq, const uint8_t *zone, const struct question *q, const struct reply *reply, struct found *out)
+{
+	accept_final(rq, zone, q, reply, out);
+	for (unsigned i = 0; i < LIMIT_ALIASES && out != NULL && out->kind == FOUND_ALIAS; i++) {
+		struct found *next = told_next(rq, zone, q, reply, out);
+		out->next = next;
+		out = next;
 	}
 }
 
@@ -198,14 +265,29 @@ static int ask_whole_await(
 	return servers_ask_await(rq, frame, cut, frame->question, reply);
 }
 
+/* None of the servers was of use. Where the operator named them for a first try, the zone's own are asked; where the cache
+ * did, its parent is: the zone may have moved. */
+static bool go_back(struct request *rq, struct cut *cut, const struct question *q)
+{
+	if (cut->first)
+		cut_closest_unrouted(cut, rq, q);
+	else if (cut->age_s >= LIMIT_CUT_AGE_S && !name_is_root(cut->zone))
+		cut_above(cut, rq);
+	else
+		return false;
+	return true;
+}
+
 int iterate_await(struct request *rq, const struct frame *frame, struct found *out)
 {
 	const struct question *q = frame->question;
 	/* Addresses of servers are asked for by their whole name: whoever names them must not choose how often. */
-	struct minimiser m = {.off = frame->depth > 0};
+	struct minimiser m = {.off = frame->depth > 0, .is_alias = frame->aliases > 0};
 	struct cut *cut = arena_alloc(&rq->arena, sizeof(*cut)); /* 2 KiB: too much for a fiber's frame */
 	struct reply *reply = arena_alloc(&rq->arena, sizeof(*reply));
 	cut_closest(cut, rq, q);
+	if (lookup_find_above(rq, q, cut->zone, out))
+		return 0;
 	prime_await(rq, frame, cut, reply);
 	for (;;) {
 		struct question ask = next_question(&m, rq, q, cut);
@@ -218,8 +300,7 @@ int iterate_await(struct request *rq, const struct frame *frame, struct found *o
 			ask = *q;
 			is_whole = true;
 		}
-		if (ret == E_NOSERVER && cut->first) {
-			cut_closest_unrouted(cut, rq, q);
+		if (ret == E_NOSERVER && go_back(rq, cut, q)) {
 			m.labels = 0;
 			continue;
 		}
@@ -233,10 +314,19 @@ int iterate_await(struct request *rq, const struct frame *frame, struct found *o
 			continue;
 		}
 		clamp_ttls(rq, &reply->msg);
-		accept_final(rq, cut->zone, &ask, reply, out);
-		if (is_whole)
-			return 0;
-		if (reply->kind == REPLY_NXDOMAIN)
+		if (!is_whole && reply->kind == REPLY_NXDOMAIN) {
 			m.off = true; /* broken servers deny empty non-terminals: the whole name decides */
+			m.denied = ask.name;
+			continue;
+		}
+		if (cut->recursive)
+			accept_all_told(rq, cut->zone, &ask, reply, out);
+		else
+			accept_final(rq, cut->zone, &ask, reply, out);
+		if (is_whole) {
+			if (reply->kind == REPLY_NXDOMAIN && m.denied != NULL)
+				store_denial(rq, m.denied, out);
+			return 0;
+		}
 	}
 }

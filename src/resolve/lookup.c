@@ -10,10 +10,25 @@
 
 /* --- the cache --- */
 
+/* In the last part of its time, as answers_claim_refresh sees it. */
+static bool is_worn(const struct cached *cached)
+{
+	uint32_t left_s = cached->count > 0 ? cached->set[0]->ttl_s : 0;
+	return left_s <= (left_s + cached->age_s) / LIMIT_PREFETCH_PART;
+}
+
 static bool get(struct request *rq, const uint8_t *name, uint16_t type, enum cache_space space, struct cached *out)
 {
 	struct cache_key key = {name, type, space};
-	return !rq->fresh && rrcache_get(rq->resolver->conf.rrcache, &rq->arena, &key, RANK_ANSWER, out) == 0;
+	struct rrcache *cache = rq->resolver->conf.rrcache;
+	if (rq->stale) {
+		int ret = rrcache_get_stale(cache, &rq->arena, &key, RANK_ANSWER, out);
+		rq->found_stale |= ret == 0 && out->is_stale;
+		return ret == 0;
+	}
+	if (rq->fresh || rrcache_get(cache, &rq->arena, &key, RANK_ANSWER, out) != 0)
+		return false;
+	return !rq->refresh || rq->depth > 0 || !is_worn(out);
 }
 
 static void found_cached(const struct cached *cached, enum found_kind kind, struct found *out)
@@ -44,6 +59,35 @@ bool lookup_find_cached(struct request *rq, const struct question *q, struct fou
 	return true;
 }
 
+void lookup_found_dname(struct request *rq, const struct question *q, const struct rrset *dname, struct found *out)
+{
+	*out = (struct found){
+		.kind = FOUND_TOO_LONG, .count = 1, .set = arena_alloc(&rq->arena, 2 * sizeof(*out->set))};
+	out->set[0] = dname;
+	const struct rrset *alias = rrset_dname_alias(&rq->arena, dname, q->name);
+	if (alias == NULL)
+		return;
+	out->kind = FOUND_ALIAS;
+	out->set[out->count++] = alias;
+}
+
+bool lookup_find_above(struct request *rq, const struct question *q, const uint8_t *zone, struct found *out)
+{
+	struct cached cached;
+	const uint8_t *name = name_parent(q->name);
+	for (; name != NULL && name_is_within(name, zone); name = name_parent(name)) {
+		if (get(rq, name, 0, CACHE_NAME, &cached)) {
+			found_cached(&cached, FOUND_NXDOMAIN, out);
+			return true;
+		}
+		if (get(rq, name, KNOT_RRTYPE_DNAME, CACHE_RRSET, &cached) && cached.kind == CACHE_POSITIVE) {
+			lookup_found_dname(rq, q, cached.set[0], out);
+			return true;
+		}
+	}
+	return false;
+}
+
 /* --- putting the answer together --- */
 
 static void append_sets(struct request *rq, struct answer *answer, enum section section, const struct found *found)
@@ -70,7 +114,7 @@ static bool is_loop(const struct answer *answer, const uint8_t *target)
 static const uint8_t *follow(struct request *rq, struct answer *answer, const struct found *found)
 {
 	append_sets(rq, answer, SECTION_ANSWER, found);
-	const uint8_t *target = rrset_target(&rq->arena, found->set[0], 0);
+	const uint8_t *target = rrset_target(&rq->arena, found->set[found->count - 1], 0);
 	if (target == NULL || is_loop(answer, target))
 		return NULL;
 	if (rq->story != NULL) {
@@ -82,7 +126,8 @@ static const uint8_t *follow(struct request *rq, struct answer *answer, const st
 
 static void conclude(struct request *rq, struct answer *answer, const struct found *found)
 {
-	if (found->kind == FOUND_ANSWER) {
+	if (found->kind == FOUND_ANSWER || found->kind == FOUND_TOO_LONG) {
+		answer->rcode = found->kind == FOUND_ANSWER ? KNOT_RCODE_NOERROR : KNOT_RCODE_YXDOMAIN;
 		append_sets(rq, answer, SECTION_ANSWER, found);
 		return;
 	}
@@ -101,13 +146,19 @@ int lookup_await(struct request *rq, const struct frame *frame, struct answer *a
 {
 	struct question q = *frame->question;
 	*answer = (struct answer){.ede = EDE_NONE};
+	const struct found *told = NULL; /* of the next name, together with the one before */
+	unsigned aliases = 0;
 	counters_add(COUNT_LOOKUPS, 1);
 	for (;;) {
 		struct found found;
-		struct frame step = {.parent = frame->parent, .question = &q, .depth = frame->depth};
-		int ret = find_await(rq, &step, &found);
+		struct frame step = {
+			.parent = frame->parent, .question = &q, .depth = frame->depth, .aliases = aliases};
+		int ret = told == NULL ? find_await(rq, &step, &found) : 0;
 		if (ret != 0)
 			return ret;
+		if (told != NULL)
+			found = *told;
+		told = found.next;
 		if (found.kind != FOUND_ALIAS) {
 			conclude(rq, answer, &found);
 			return 0;
@@ -119,7 +170,31 @@ int lookup_await(struct request *rq, const struct frame *frame, struct answer *a
 		if (ret != 0)
 			return ret;
 		q.name = target;
+		aliases++;
 	}
+}
+
+bool lookup_stale(struct request *rq, const struct question *asked, struct answer *answer)
+{
+	struct question q = *asked;
+	bool is_whole = false;
+	*answer = (struct answer){.ede = EDE_NONE};
+	rq->stale = true;
+	rq->found_stale = false;
+	for (unsigned i = 0; i < LIMIT_ALIASES && !is_whole; i++) {
+		struct found found;
+		if (!special_find(rq, &q, &found) && !lookup_find_cached(rq, &q, &found))
+			break;
+		is_whole = found.kind != FOUND_ALIAS;
+		if (is_whole)
+			conclude(rq, answer, &found);
+		else if ((q.name = follow(rq, answer, &found)) == NULL)
+			break;
+	}
+	rq->stale = false;
+	if (is_whole && rq->found_stale)
+		answer->ede = answer->rcode == KNOT_RCODE_NXDOMAIN ? EDE_STALE_NXDOMAIN : EDE_STALE_ANSWER;
+	return is_whole;
 }
 
 /* --- addresses of servers --- */

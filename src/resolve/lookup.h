@@ -10,16 +10,30 @@
 #include "resolve/cut.h"
 
 /* What a step of a lookup found about one name. */
-enum found_kind { FOUND_ANSWER, FOUND_ALIAS, FOUND_NODATA, FOUND_NXDOMAIN };
+enum found_kind {
+	FOUND_ANSWER,
+	FOUND_ALIAS,
+	FOUND_TOO_LONG, /* an alias that a DNAME would make of the name, but no name is that long: YXDOMAIN */
+	FOUND_NODATA,
+	FOUND_NXDOMAIN,
+};
 
 struct found {
+	const struct found *next; /* of an alias: what the same resolver said of its target; NULL: look for it */
 	enum found_kind kind;
 	uint16_t count;
-	const struct rrset **set; /* the rrset or rrsets; the CNAME; the SOA and its proofs */
+	const struct rrset **set; /* the rrset or rrsets; the CNAME, last, after its DNAME; the SOA and its proofs */
 };
 
 /* What the cache says of the question; false when it does not know. Does not suspend. */
 bool lookup_find_cached(struct request *rq, const struct question *q, struct found *out);
+/* The answer from what the cache has, expired or not; false when it does not have all of it. Does not suspend. */
+bool lookup_stale(struct request *rq, const struct question *q, struct answer *answer);
+/* What it says of the names above the question's, down from and with `zone`: one that does not exist has nothing below it
+ * (RFC 8020), and one with a DNAME makes an alias of it (RFC 6672 5.3.1). Does not suspend. */
+bool lookup_find_above(struct request *rq, const struct question *q, const uint8_t *zone, struct found *out);
+/* The alias that a DNAME makes of the question's name. */
+void lookup_found_dname(struct request *rq, const struct question *q, const struct rrset *dname, struct found *out);
 /* Resolves frame->question into *answer. 0 for every DNS outcome; E_NOSERVER, E_BUDGET, E_TIMEOUT, E_CANCELED,
  * E_NOPORT when there is none. */
 int lookup_await(struct request *rq, const struct frame *frame, struct answer *answer)

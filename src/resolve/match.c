@@ -41,6 +41,11 @@ void match_begin(struct match *match, struct request *rq, const struct exchange 
 		random_bytes(match->cookie.client, sizeof(match->cookie.client));
 }
 
+void match_draw_id(struct match *match)
+{
+	match->id = (uint16_t)random_below(65536);
+}
+
 size_t match_write(const struct match *match, uint8_t wire[static MESSAGE_QUERY_MAX])
 {
 	struct question_form form = {

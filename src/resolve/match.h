@@ -28,6 +28,8 @@ struct match {
 };
 
 void match_begin(struct match *match, struct request *rq, const struct exchange *ex);
+/* Another ID: the first is another question's on the same connection. */
+void match_draw_id(struct match *match);
 size_t match_write(const struct match *match, uint8_t wire[static MESSAGE_QUERY_MAX]);
 /* 0: it is the reply, read into *reply (of a truncated one only its flags); E_MISMATCH: it is not; E_MALFORMED: it is,
  * but not to be read. The question in the wire is put back to lower case. What is learnt of the server is learnt here,

@@ -22,6 +22,17 @@ const struct rrset *reply_alias(const struct message *msg, const uint8_t *zone, 
 	return alias != NULL && alias->data.count == 1 && name_is_within(name, zone) ? alias : NULL;
 }
 
+const struct rrset *reply_dname(const struct message *msg, const uint8_t *zone, const uint8_t *name)
+{
+	for (uint16_t i = 0; i < msg->count[SECTION_ANSWER]; i++) {
+		const struct rrset *set = &msg->set[SECTION_ANSWER][i];
+		if (set->type == KNOT_RRTYPE_DNAME && set->data.count == 1 && name_is_below(name, set->owner) &&
+			name_is_within(set->owner, zone))
+			return set;
+	}
+	return NULL;
+}
+
 const struct rrset *reply_referral(const struct message *msg, const uint8_t *zone, const struct question *q)
 {
 	for (uint16_t i = 0; i < msg->count[SECTION_AUTHORITY]; i++) {
@@ -48,9 +59,11 @@ const struct rrset *reply_soa(const struct message *msg, const uint8_t *zone, co
 
 static bool refers_elsewhere(const struct message *msg)
 {
-	for (uint16_t i = 0; i < msg->count[SECTION_AUTHORITY]; i++)
-		if (msg->set[SECTION_AUTHORITY][i].type == KNOT_RRTYPE_NS)
+	for (uint16_t i = 0; i < msg->count[SECTION_AUTHORITY]; i++) {
+		uint16_t type = msg->set[SECTION_AUTHORITY][i].type;
+		if (type == KNOT_RRTYPE_NS || type == KNOT_RRTYPE_SOA)
 			return true;
+	}
 	return false;
 }
 
@@ -59,6 +72,7 @@ enum reply_kind reply_kind(const struct message *msg, const uint8_t *zone, const
 	switch (msg->rcode) {
 	case KNOT_RCODE_NOERROR:
 	case KNOT_RCODE_NXDOMAIN: break;
+	case KNOT_RCODE_YXDOMAIN: return reply_dname(msg, zone, q->name) != NULL ? REPLY_DNAME : REPLY_FAILED;
 	case KNOT_RCODE_FORMERR:
 	case KNOT_RCODE_NOTIMPL: return sent_edns && !msg->edns ? REPLY_NO_EDNS : REPLY_FAILED;
 	case KNOT_RCODE_BADVERS: return sent_edns ? REPLY_NO_EDNS : REPLY_FAILED;
@@ -67,6 +81,8 @@ enum reply_kind reply_kind(const struct message *msg, const uint8_t *zone, const
 	}
 	if (has_answer(msg, q))
 		return REPLY_ANSWER;
+	if (reply_dname(msg, zone, q->name) != NULL)
+		return REPLY_DNAME;
 	if (q->type != KNOT_RRTYPE_CNAME && reply_alias(msg, zone, q->name) != NULL)
 		return REPLY_ALIAS;
 	if (msg->rcode == KNOT_RCODE_NXDOMAIN)
@@ -76,20 +92,19 @@ enum reply_kind reply_kind(const struct message *msg, const uint8_t *zone, const
 	if (reply_referral(msg, zone, q) != NULL)
 		return REPLY_REFERRAL;
 	/* NODATA without SOA is seen in the wild (RFC 2308 2.2, type 3); a referral up or sideways is lameness. */
-	return msg->aa && !refers_elsewhere(msg) ? REPLY_NODATA : REPLY_LAME;
+	return refers_elsewhere(msg) ? REPLY_LAME : REPLY_EMPTY;
 }
 
 enum reply_kind reply_kind_of_resolver(const struct message *msg, enum reply_kind kind)
 {
 	if (kind == REPLY_REFERRAL)
 		return REPLY_LAME;
-	bool is_empty = msg->count[SECTION_ANSWER] == 0 && !refers_elsewhere(msg);
-	return kind == REPLY_LAME && msg->ra && is_empty ? REPLY_NODATA : kind;
+	return kind == REPLY_EMPTY && msg->ra ? REPLY_NODATA : kind;
 }
 
 const char *reply_kind_text(enum reply_kind kind)
 {
-	static const char *const words[REPLY_KINDS] = {
-		"answer", "alias", "nxdomain", "nodata", "referral", "lame", "failed", "no-edns", "bad-cookie"};
+	static const char *const words[REPLY_KINDS] = {"answer", "alias", "dname", "nxdomain", "nodata", "referral",
+		"empty", "lame", "failed", "no-edns", "bad-cookie"};
 	return words[kind];
 }

@@ -11,9 +11,11 @@
 enum reply_kind {
 	REPLY_ANSWER,
 	REPLY_ALIAS,
+	REPLY_DNAME, /* an alias of all names below its owner */
 	REPLY_NXDOMAIN,
 	REPLY_NODATA,
 	REPLY_REFERRAL,
+	REPLY_EMPTY,      /* nothing at all, not even a SOA: believed when no other server of the zone knows more */
 	REPLY_LAME,       /* it does not serve the zone: refers upwards or sideways, or says nothing */
 	REPLY_FAILED,     /* SERVFAIL, REFUSED and the like */
 	REPLY_NO_EDNS,    /* it does not understand EDNS */
@@ -22,7 +24,7 @@ enum reply_kind {
 };
 
 enum reply_kind reply_kind(const struct message *msg, const uint8_t *zone, const struct question *q, bool sent_edns);
-/* What the same reply means when a resolver gave it: it never refers, and denies without AA or SOA. */
+/* What the same reply means when a resolver gave it: it never refers, and denies without SOA. */
 enum reply_kind reply_kind_of_resolver(const struct message *msg, enum reply_kind kind);
 const char *reply_kind_text(enum reply_kind kind);
 
@@ -32,3 +34,5 @@ const struct rrset *reply_referral(const struct message *msg, const uint8_t *zon
 const struct rrset *reply_soa(const struct message *msg, const uint8_t *zone, const struct question *q);
 /* The CNAME of the answer section at `name`, when it lies in the zone. */
 const struct rrset *reply_alias(const struct message *msg, const uint8_t *zone, const uint8_t *name);
+/* The DNAME of the answer section above `name`, when it lies in the zone (RFC 6672). */
+const struct rrset *reply_dname(const struct message *msg, const uint8_t *zone, const uint8_t *name);

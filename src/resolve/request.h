@@ -10,12 +10,14 @@
 #include "resolve/lending.h"
 #include "resolve/resolver.h"
 #include "resolve/story.h"
+#include "resolve/upstreams.h"
 
 struct resolver {
 	struct resolver_conf conf;
 	struct hints hints;
 	struct resolve_options options;
 	struct lending lending;
+	struct upstreams upstreams;
 	struct failures failures; /* lookups that failed a moment ago */
 	struct link jobs;
 	size_t job_count;
@@ -30,6 +32,7 @@ struct frame {
 	const struct frame *parent;
 	const struct question *question;
 	unsigned depth;
+	unsigned aliases; /* that led from the first question of this lookup to this one */
 };
 
 struct request {
@@ -38,6 +41,9 @@ struct request {
 	struct budget budget;
 	struct resolve_options options; /* as they were when the request began */
 	bool fresh;
+	bool refresh;        /* what will expire soon is asked for again */
+	bool stale;          /* what has expired is good enough; */
+	bool found_stale;    /* and such was found */
 	bool cd;             /* the client checks by itself */
 	unsigned depth;      /* of the lookup that runs now: above 0 for addresses of servers */
 	size_t counted;      /* bytes of the arena that resolver->bytes knows of */

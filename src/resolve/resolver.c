@@ -38,6 +38,7 @@ struct resolver *resolver_new(const struct resolver_conf *conf)
 	link_init(&resolver->jobs);
 	resolver->bucket = xzalloc(JOB_BUCKETS, sizeof(*resolver->bucket));
 	lending_init(resolver);
+	upstreams_init(&resolver->upstreams);
 	return resolver;
 }
 
@@ -152,7 +153,12 @@ static void explain(struct request *rq, struct answer *answer, int ret)
 
 static void fail(struct request *rq, struct answer *answer, int ret)
 {
+	struct answer chain = *answer;
 	*answer = (struct answer){.rcode = KNOT_RCODE_SERVFAIL};
+	if (ret == E_MALFORMED) { /* RFC 1034 3.6.2: the loop is shown */
+		answer->set[SECTION_ANSWER] = chain.set[SECTION_ANSWER];
+		answer->count[SECTION_ANSWER] = chain.count[SECTION_ANSWER];
+	}
 	explain(rq, answer, ret);
 }
 
@@ -214,12 +220,36 @@ static void free_job(struct job *job)
 	free(job);
 }
 
+/* Nobody waits long where an old answer is better than none. */
+static void shorten_wait(struct job *job)
+{
+	struct request *rq = &job->request;
+	struct answer *answer = arena_alloc(&rq->arena, sizeof(*answer));
+	if (rq->options.stale && !rq->fresh && !rq->refresh && lookup_stale(rq, &job->question, answer))
+		rq->budget.deadline_us = job->begin_us + LIMIT_STALE_MS * 1000ull;
+}
+
+/* RFC 8767: an old answer instead of none. */
+static bool answer_stale(struct job *job, struct answer *answer)
+{
+	struct request *rq = &job->request;
+	struct answer *old = arena_alloc(&rq->arena, sizeof(*old));
+	if (!rq->options.stale || rq->fresh || !lookup_stale(rq, &job->question, old))
+		return false;
+	old->ede_extra = answer->ede_extra;
+	*answer = *old;
+	counters_add(COUNT_ANSWERS_STALE, 1);
+	story_add(rq->story, STORY_CACHE, clock_mono_us(), "an expired answer is better than none");
+	return true;
+}
+
 static void run_job(void *arg)
 {
 	struct job *job = arg;
 	struct request *rq = &job->request;
 	struct frame frame = {.question = &job->question};
 	struct answer *answer = arena_alloc(&rq->arena, sizeof(*answer));
+	shorten_wait(job);
 	int ret = rq->fresh ? 0
 			    : failures_find(
 				      &rq->resolver->failures, &job->question, request_now_us(rq), &job->failed_for_s);
@@ -231,6 +261,8 @@ static void run_job(void *arg)
 		answer->ede = EDE_CACHED_ERROR;
 	else if (is_worth_keeping(ret))
 		failures_note(&rq->resolver->failures, &job->question, ret, request_now_us(rq));
+	if (ret != 0 && answer_stale(job, answer))
+		ret = 0;
 	count(answer);
 	forget_job(rq->resolver, job);
 	deliver(job, answer, ret);
@@ -253,6 +285,7 @@ static struct job *make_job(struct resolver *resolver, const struct ask *ask, co
 	routes_ref(rq->options.routes);
 	rq->cd = ask->cd;
 	rq->fresh = ask->fresh;
+	rq->refresh = ask->refresh;
 	arena_init(&rq->arena);
 	budget_init(&rq->budget, job->begin_us);
 	if (ask->story)
@@ -309,6 +342,7 @@ int resolver_ask(struct resolver *resolver, const struct ask *ask, struct waiter
 
 void resolver_free(struct resolver *resolver)
 {
+	upstreams_deinit(&resolver->upstreams);
 	while (!link_is_empty(&resolver->jobs)) {
 		struct job *job = container_of(resolver->jobs.next, struct job, link);
 		struct answer answer;

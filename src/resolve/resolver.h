@@ -22,11 +22,20 @@
 #include "resolve/hints.h"
 #include "resolve/story.h"
 
+/* Which addresses of servers a delegation may bring. */
+enum glue {
+	GLUE_BAILIWICK, /* those whose names lie in the zone that was asked */
+	GLUE_VERIFIED, /* of them, at first, those within the delegated zone: the others are looked up, and used when that fails */
+	GLUE_ANY, /* the others too, for that delegation alone: zones whose servers lie in each other can be had so only */
+};
+
 /* What changes with the configuration; a copy is taken by every request when it begins. */
 struct resolve_options {
 	bool minimise, ipv4, ipv6;
-	bool query_loopback;   /* upstream addresses in 127/8 and ::1 are allowed: for labs */
-	bool query_private;    /* those of private networks too, whoever names them */
+	bool query_loopback; /* upstream addresses in 127/8 and ::1 are allowed: for labs */
+	bool query_private;  /* those of private networks too, whoever names them */
+	enum glue glue;
+	bool stale;            /* what has expired is given where nothing better can be had (RFC 8767) */
 	bool priming;          /* the root's servers are asked who they are (RFC 9609) */
 	struct routes *routes; /* zones for which the operator says whom to ask; NULL: none */
 };
@@ -47,8 +56,9 @@ struct resolver_conf {
 struct ask {
 	struct question question;
 	bool dnssec_ok, cd;
-	bool fresh; /* as if nothing were cached; not shared with others */
-	bool story; /* tell it; not shared with others */
+	bool fresh;   /* as if nothing were cached; not shared with others */
+	bool refresh; /* as if what will expire soon had: it is asked for again before anybody has to wait */
+	bool story;   /* tell it; not shared with others */
 };
 
 /* What a waiter gets; good only during on_answer. */

@@ -18,6 +18,7 @@ enum {
 	SILENCE_COST_US = 400 * 1000,
 	SILENCE_COUNTS_S = 60, /* how long a silence is held against a server */
 	SILENCE_MAX = 6,
+	EMPTY_BELIEVED = 3, /* servers that say nothing at all */
 };
 
 static uint32_t silence_cost_us(const struct facts *facts, uint64_t now_us)
@@ -171,6 +172,7 @@ static int ask_address_await(struct request *rq, const struct cut *cut, struct c
 		.timeout_us = timeout_us(&facts, address->tries)};
 	uint32_t rtt_us = 0;
 	address->tries++;
+	out->kind = REPLY_KINDS; /* none yet */
 	int ret = exchange_await(rq, &ex, &out->msg, &rtt_us);
 	if (is_final(ret))
 		return ret;
@@ -191,7 +193,7 @@ static int ask_address_await(struct request *rq, const struct cut *cut, struct c
 	}
 	if (out->kind == REPLY_NO_EDNS || out->kind == REPLY_BAD_COOKIE)
 		return E_NOENT; /* again, as it wants it */
-	if (out->kind == REPLY_LAME || out->kind == REPLY_FAILED) {
+	if (out->kind == REPLY_LAME || out->kind == REPLY_FAILED || out->kind == REPLY_EMPTY) {
 		address->dropped = true;
 		return E_NOENT;
 	}
@@ -201,10 +203,19 @@ static int ask_address_await(struct request *rq, const struct cut *cut, struct c
 	return 0;
 }
 
+/* Nobody knew more: the name has nothing of the type. Nothing else of such a reply counts. */
+static int believe_empty(struct reply *out)
+{
+	out->msg = (struct message){.aa = out->msg.aa};
+	out->kind = REPLY_NODATA;
+	return 0;
+}
+
 int servers_ask_await(
 	struct request *rq, const struct frame *frame, struct cut *cut, const struct question *q, struct reply *out)
 {
 	int nobody = E_NOSERVER; /* said when nobody is left to ask */
+	unsigned empty = 0;
 	cut->lookups = 0;
 	for (unsigned i = 0; i < cut->addresses; i++)
 		cut->address[i].tries = 0; /* tries count for one question; what was dropped stays so */
@@ -216,6 +227,10 @@ int servers_ask_await(
 		int ret;
 		if (address == NULL) {
 			ret = find_addresses_await(rq, frame, cut);
+			if (ret == E_NOSERVER && cut_add_glue(cut, rq))
+				ret = 0;
+			if (ret == E_NOSERVER && empty > 0)
+				return believe_empty(out);
 			if (ret != 0)
 				return ret == E_NOSERVER ? nobody : ret;
 			weigh_new(rq, cut);
@@ -224,6 +239,14 @@ int servers_ask_await(
 		ret = ask_address_await(rq, cut, address, q, out);
 		if (ret != E_NOENT && ret != E_UNREACH && ret != E_CROWDED)
 			return ret;
+		bool is_empty = ret == E_NOENT && out->kind == REPLY_EMPTY;
+		if (is_empty && q->name != frame->question->name) {
+			address->dropped =
+				false; /* of a name on the way to the real one nothing is wanted but a referral */
+			return believe_empty(out);
+		}
+		if (is_empty && ++empty >= EMPTY_BELIEVED)
+			return believe_empty(out);
 		if (ret == E_CROWDED)
 			nobody = E_CROWDED;
 		tries += ret == E_NOENT;

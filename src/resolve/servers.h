@@ -11,7 +11,7 @@
 
 struct reply {
 	struct message msg;
-	enum reply_kind kind; /* never LAME, FAILED or NO_EDNS: those servers are passed over */
+	enum reply_kind kind; /* never EMPTY, LAME, FAILED or NO_EDNS: those servers are passed over */
 };
 
 /* 0; E_NOSERVER when no server of the zone gave a useful reply; E_BUDGET, E_TIMEOUT (the client's time is up),

@@ -95,12 +95,8 @@ static const struct slot *find_slot(const uint8_t *name)
 static const struct rrset *make_set(
 	struct request *rq, const uint8_t *owner, uint16_t type, const uint8_t *data, uint16_t len)
 {
-	struct rrset *set = arena_zalloc(&rq->arena, sizeof(*set));
-	*set = (struct rrset){.owner = owner, .type = type, .rclass = KNOT_CLASS_IN, .ttl_s = SPECIAL_TTL_S};
-	knot_rdata_t *rdata = arena_alloc(&rq->arena, knot_rdata_size(len));
-	knot_rdata_init(rdata, len, data);
-	set->data = (knot_rdataset_t){.count = 1, .size = (uint32_t)knot_rdata_size(len), .rdata = rdata};
-	return set;
+	struct rrset head = {.owner = owner, .type = type, .rclass = KNOT_CLASS_IN, .ttl_s = SPECIAL_TTL_S};
+	return rrset_of_one(&rq->arena, &head, data, len);
 }
 
 /* RFC 6303 3: the zone itself as primary, nobody.invalid as mailbox, and its usual times. */

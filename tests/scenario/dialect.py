@@ -79,8 +79,15 @@ class Scenario:
         return [value for name, value in self.settings if name == key]
 
     def addresses(self) -> list[str]:
-        """Every address that is a server at some time."""
-        return sorted({address for one in self.ranges for address in one.addresses})
+        """Every address that is a server at some time. Where replies are told in steps, those are all that they name."""
+        found = {address for one in self.ranges for address in one.addresses}
+        replies = [step.entry.message for step in self.steps if step.kind == "REPLY"]
+        found |= {rdata.address for message in replies for section in (message.answer, message.additional)
+                  for rrset in section for rdata in rrset
+                  if rdata.rdtype in (dns.rdatatype.A, dns.rdatatype.AAAA)}
+        if replies:
+            found |= {text.split()[0] for text in self.setting("stub-addr")}
+        return sorted(found)
 
 
 def plain(text: str) -> str:
@@ -230,7 +237,7 @@ def read_entry(reader: Reader) -> Entry:
 
 
 def read_range(reader: Reader, words: list[str]) -> Range:
-    one = Range(int(words[1]), int(words[2]))
+    one = Range(int(words[1]), int(words[2]), [str(ipaddress.ip_address(word)) for word in words[3:]])
     while True:
         text = reader.need()
         word = text.split()[0]

@@ -27,8 +27,12 @@ class Run:
     mode: str  # minimised names "on" or "off"
 
     @property
+    def file(self) -> str:
+        return "%s/%s" % (self.path.parent.name, self.path.name)
+
+    @property
     def name(self) -> str:
-        return "%s/%s [%s]" % (self.path.parent.name, self.path.name, self.mode)
+        return "%s [%s]" % (self.file, self.mode)
 
 
 @dataclass
@@ -63,11 +67,17 @@ def portable_modes(folder: Path) -> dict[str, list[str]]:
     return {row[0]: row[1].split(",") for row in rows}
 
 
+def known_failures() -> dict[tuple[str, str], str]:
+    """What known.tsv says will fail, by file and mode, and why."""
+    rows = [line.split("\t") for line in (HERE / "known.tsv").read_text().splitlines() if not line.startswith("#")]
+    return {(row[0], mode): row[2] for row in rows for mode in (("on", "off") if row[1] == "*" else (row[1],))}
+
+
 def runs_of(paths: Iterable[Path], only: str | None = None) -> list[Run]:
     known = portable_modes(PUBLIC)
     runs = []
     for path in paths:
-        key = "%s/%s" % (path.parent.name, path.name)
+        key = Run(path, "").file
         modes = known[key] if key in known else settings.modes(dialect.read(path))
         runs += [Run(path, mode) for mode in modes if only in (None, mode)]
     return runs

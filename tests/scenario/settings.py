@@ -53,6 +53,11 @@ def zones(scenario: Scenario) -> list[dict[str, Any]]:
     return found
 
 
+def unbound_setting(scenario: Scenario, key: str) -> bool:
+    """Whether a switch that one resolver has is on."""
+    return any(line.replace(" ", "").replace('"', "") == "unbound=%s:yes" % key for line in scenario.setting("feature-list"))
+
+
 def delegations(scenario: Scenario, kind: str) -> list[dict[str, Any]]:
     return [{key: one[key] for key in ("zone", "to", "first")} for one in zones(scenario)
             if one["kind"] == kind and (kind != "stub" or one["zone"] != ".")]
@@ -91,6 +96,10 @@ def make(scenario: Scenario, directory: Path, minimise: bool) -> dict[str, Any]:
         "query-loopback": not is_on(last("do-not-query-localhost", "on")),
         "query-private": True,
     }
+    if unbound_setting(scenario, "harden-unverified-glue"):
+        resolver["glue"] = "verified"
+    if not is_on(last("harden-glue", "on")):
+        resolver["glue"] = "any"
     if scenario.setting("stub-addr"):
         resolver["root-hints"] = str(write_hints(scenario, directory / "root.hints"))
     forward = delegations(scenario, "forward")
@@ -101,7 +110,7 @@ def make(scenario: Scenario, directory: Path, minimise: bool) -> dict[str, Any]:
     for key, value in (("forward", forward), ("stub", stub), ("ordinary", ordinary)):
         if value:
             resolver[key] = value
-    cache = {"memory": "8M"}
+    cache: dict[str, Any] = {"memory": "8M", "prefetch": False}
     wanted = features(scenario)
     for theirs, ours in (("min_ttl", "ttl-min"), ("max_ttl", "ttl-max")):
         if theirs in wanted:
@@ -113,6 +122,7 @@ def make(scenario: Scenario, directory: Path, minimise: bool) -> dict[str, Any]:
         "resolver": resolver,
         "cache": cache,
         "access": {"allow": ["10.253.53.0/24"]},
+        "history": {"loans": False},
         "control": {"socket": str(directory / "control")},
         "log": {"level": "info"},
     }

@@ -3,6 +3,7 @@ servers on UDP and TCP port 53 of each, berthd in the middle, a client before it
 
 from __future__ import annotations
 
+import copy
 import ctypes
 import os
 import selectors
@@ -20,7 +21,10 @@ from typing import Any
 import dns.exception
 import dns.flags
 import dns.message
+import dns.name
 import dns.rcode
+import dns.rdatatype
+import dns.rrset
 
 import dialect
 import settings
@@ -30,6 +34,7 @@ CLONE_NEWNET = 0x40000000
 ANSWER_S, START_S, STOP_S = 10.0, 10.0, 3.0
 FAKETIME = ("/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1", "/usr/lib/aarch64-linux-gnu/faketime/libfaketime.so.1",
             "/usr/lib/faketime/libfaketime.so.1")
+OTHER_TYPE = {dns.rdatatype.A: dns.rdatatype.NS, dns.rdatatype.NS: dns.rdatatype.A}
 DAMAGE = ("runtime error:", "Sanitizer", "expectation failed", "require(")
 
 
@@ -59,7 +64,9 @@ def enter_namespace(addresses: list[str]) -> None:
 class Servers:
     """All servers of a scenario, in a thread of their own."""
     scenario: Scenario
+    minimise: bool
     step: int = 0
+    asked: dns.name.Name | None = None  # by the client, last
     unexpected: list[str] = field(default_factory=list)
     heard: list[str] = field(default_factory=list)
     sockets: list[socket.socket] = field(default_factory=list)
@@ -131,6 +138,23 @@ class Servers:
         return None if "do_not_answer" in entry.adjust else adjusted(entry, query)
 
     def find(self, query: dns.message.Message, address: str, is_tcp: bool) -> Entry | None:
+        """The entry for the query. Which type a minimised question has is the resolver's choice (RFC 9156 2.1): what a file has
+        for NS serves for A too, and the other way round, less the records of that type. The client's own name has no choice."""
+        entry = self.find_exactly(query, address, is_tcp)
+        question = query.question[0] if query.question else None
+        if entry is not None or not self.minimise or question is None or question.rdtype not in OTHER_TYPE or \
+                question.name == self.asked:
+            return entry
+        other = dns.message.from_wire(query.to_wire())
+        other.question = [dns.rrset.RRset(question.name, question.rdclass, OTHER_TYPE[question.rdtype])]
+        entry = self.find_exactly(other, address, is_tcp)
+        if entry is None:
+            return None
+        entry = copy.deepcopy(entry)
+        entry.message.answer = [one for one in entry.message.answer if one.rdtype not in OTHER_TYPE]
+        return entry
+
+    def find_exactly(self, query: dns.message.Message, address: str, is_tcp: bool) -> Entry | None:
         for one in self.scenario.ranges:
             if one.covers(self.step, address):
                 for entry in one.entries:
@@ -145,19 +169,21 @@ class Servers:
 
 def adjusted(entry: Entry, query: dns.message.Message) -> bytes:
     """The entry's message as a reply to the query: ID, letter case, whole question, EDNS."""
-    reply = dns.message.from_wire(entry.message.to_wire(max_size=65535))
+    reply = dns.message.from_wire(entry.message.to_wire(max_size=65535, want_shuffle=False))
     if "copy_id" in entry.adjust:
         reply.id = query.id
     if "copy_query" in entry.adjust:
         reply.question = query.question
     elif reply.question and query.question:
-        reply.question[0].name = query.question[0].name
+        asked, own = query.question[0], reply.question[0]
+        rdtype = asked.rdtype if asked.name == own.name and OTHER_TYPE.get(asked.rdtype) == own.rdtype else own.rdtype
+        reply.question = [dns.rrset.RRset(asked.name, own.rdclass, rdtype)]
     if query.edns >= 0:
         reply.use_edns(0, dns.flags.DO if entry.wants_dnssec else 0, 4096)
         reply.set_rcode(entry.message.rcode())
     if entry.raw is not None:
         return struct.pack("!H", query.id) + entry.raw[2:]
-    return reply.to_wire(max_size=65535)
+    return reply.to_wire(max_size=65535, want_shuffle=False)
 
 
 class Clock:
@@ -253,6 +279,7 @@ def play(scenario: Scenario, servers: Servers, clock: Clock) -> None:
     for step in scenario.steps:
         servers.step = step.number
         if step.kind == "QUERY":
+            servers.asked = step.entry.message.question[0].name if step.entry.message.question else None
             answer = ask(step.entry)
         elif step.kind == "TIME_PASSES":
             clock.pass_(step.elapse_s)
@@ -278,7 +305,7 @@ def perform(program: Path, path: Path, minimise: bool, directory: Path, write_ya
     scenario = dialect.read(path)
     directory.mkdir(parents=True, exist_ok=True)
     enter_namespace(scenario.addresses() + [settings.SERVED, settings.CLIENT])
-    servers = Servers(scenario)
+    servers = Servers(scenario, minimise)
     servers.open()
     clock = Clock(directory / "clock", scenario)
     berthd = Berthd(program, directory, write_yaml(settings.make(scenario, directory, minimise)))

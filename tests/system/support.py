@@ -89,9 +89,11 @@ class Daemon:
 
     def write(self, config: dict[str, Any]) -> None:
         whole = {"listen": [HERE], "workers": 2, "control": {"socket": str(self.socket)},
-                 "web": {"listen": []}, **config}
+                 "web": {"listen": []},
+                 "history": {"file": str((self.directory / "history.db").absolute())}, **config}
         # Most labs are not signed by anyone the built-in anchors know.
-        whole["resolver"] = {"trust-anchors": "none", **config.get("resolver", {})}
+        # The hostile servers of hostile.py live below test, which is special (RFC 6761).
+        whole["resolver"] = {"trust-anchors": "none", "ordinary": ["test"], **config.get("resolver", {})}
         self.file.write_text(to_yaml(whole))
 
     @property

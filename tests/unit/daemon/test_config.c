@@ -14,6 +14,9 @@
 #include "base/error.h"
 #include "daemon/config.h"
 
+#define LONG_NAME     "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+#define LONG_NAME_CUT LONG_NAME
+
 static struct config *read_ok(const char *text)
 {
 	struct config *config;
@@ -40,12 +43,22 @@ static void assert_default(const struct config *c)
 	assert_null(c->resolver.trust_anchors);
 	assert_true(c->resolver.minimise && c->resolver.ipv4 && c->resolver.ipv6);
 	assert_false(c->resolver.query_loopback);
+	assert_true(c->resolver.query_private && c->resolver.priming);
+	assert_int_equal(c->resolver.glue, CONFIG_GLUE_BAILIWICK);
+	assert_int_equal(c->resolver.forward_count + c->resolver.stub_count + c->resolver.ordinary_count, 0);
+	assert_int_equal(c->cache.stale, 0);
+	assert_true(c->cache.prefetch);
+	assert_null(c->identity.version);
+	assert_null(c->identity.name);
 	assert_int_equal(c->cache.memory, 256 << 20);
 	assert_int_equal(c->cache.ttl_min, 0);
 	assert_int_equal(c->cache.ttl_max, 86400);
 	assert_int_equal(c->allow_count, 8);
 	assert_int_equal(c->log_level, LOG_LEVEL_NOTICE);
 	assert_int_equal(c->control_socket[0], '/');
+	assert_true(c->history.loans && !c->history.watch && !c->history.is_named);
+	assert_int_equal(c->history.bytes, 64 << 20);
+	assert_int_equal(c->history.age_s, 86400);
 }
 
 static void test_defaults(void **state)
@@ -98,24 +111,50 @@ static void test_every_key(void **state)
 {
 	char text[ADDR_TEXT];
 	(void)state;
-	struct config *c = read_ok("listen: [127.0.0.1@5310, \"::1@5310\", 192.0.2.1]\n"
-				   "workers: 2\n"
-				   "user: berth\n"
-				   "ports: {range: 50000-65535, lend: reserved, pool: 100, max: 300, uses: 7, age: 0, "
-				   "exclude: [51820, 60100-60199,\n"
-				   "  \"mdns, 60000, 60150-60200\", Domain], include: [64738, \"https,51413\"]}\n"
-				   "resolver: {root-hints: /dev/null, trust-anchors: none, minimise: no, ipv4: true,\n"
-				   "  ipv6: off, query-loopback: on}\n"
-				   "cache: {memory: 1G, ttl-min: 5, ttl-max: 604800}\n"
-				   "access: {allow: [192.0.2.0/24, \"2001:db8::/32\"]}\n"
-				   "control: {socket: /tmp/x}\n"
-				   "log: {level: debug}\n");
+	struct config *c =
+		read_ok("listen: [127.0.0.1@5310, \"::1@5310\", 192.0.2.1]\n"
+			"workers: 2\n"
+			"user: berth\n"
+			"ports: {range: 50000-65535, lend: reserved, pool: 100, max: 300, uses: 7, age: 0, "
+			"exclude: [51820, 60100-60199,\n"
+			"  \"mdns, 60000, 60150-60200\", Domain], include: [64738, \"https,51413\"]}\n"
+			"resolver: {root-hints: /dev/null, trust-anchors: none, minimise: no, ipv4: true,\n"
+			"  ipv6: off, query-loopback: on, query-private: no, priming: off, glue: verified,\n"
+			"  forward: [{zone: ., to: [192.0.2.9, \"2001:db8::1@5353\"], first: yes},\n"
+			"    {zone: example.org, to: [192.0.2.2]}],\n"
+			"  stub: [{zone: corp.example, to: [10.0.0.1]}], ordinary: [test, 10.in-addr.arpa]}\n"
+			"cache: {memory: 1G, ttl-min: 5, ttl-max: 604800, stale: 86400, prefetch: no}\n"
+			"identity: {version: none of yours, name: a}\n"
+			"access: {allow: [192.0.2.0/24, \"2001:db8::/32\"]}\n"
+			"history: {file: /tmp/h.db, loans: no, watch: yes, size: 8M, age: 7d}\n"
+			"control: {socket: /tmp/x}\n"
+			"log: {level: debug}\n");
+	assert_string_equal(c->history.file, "/tmp/h.db");
+	assert_true(c->history.watch && c->history.is_named && !c->history.loans);
+	assert_int_equal(c->history.bytes, 8 << 20);
+	assert_int_equal(c->history.age_s, 7 * 86400);
 	assert_int_equal(c->listen_count, 3);
 	assert_string_equal(addr_text(&c->listen[0], text), "127.0.0.1@5310");
 	assert_string_equal(addr_text(&c->listen[1], text), "::1@5310");
 	assert_string_equal(addr_text(&c->listen[2], text), "192.0.2.1@53");
 	assert_int_equal(c->workers, 2);
 	assert_string_equal(c->user, "berth");
+	assert_int_equal(c->resolver.forward_count, 2);
+	assert_string_equal(c->resolver.forward[0].zone, ".");
+	assert_int_equal(c->resolver.forward[0].count, 2);
+	assert_string_equal(addr_text(&c->resolver.forward[0].to[1], text), "2001:db8::1@5353");
+	assert_true(c->resolver.forward[0].first);
+	assert_false(c->resolver.forward[1].first);
+	assert_int_equal(c->resolver.stub_count, 1);
+	assert_string_equal(c->resolver.stub[0].zone, "corp.example");
+	assert_int_equal(c->resolver.ordinary_count, 2);
+	assert_string_equal(c->resolver.ordinary[1], "10.in-addr.arpa");
+	assert_false(c->resolver.query_private || c->resolver.priming);
+	assert_int_equal(c->resolver.glue, CONFIG_GLUE_VERIFIED);
+	assert_int_equal(c->cache.stale, 86400);
+	assert_false(c->cache.prefetch);
+	assert_string_equal(c->identity.version, "none of yours");
+	assert_string_equal(c->identity.name, "a");
 	assert_int_equal(c->ports.range.first, 50000);
 	assert_int_equal(c->ports.pool, 100);
 	assert_true(c->ports.reserved);
@@ -155,6 +194,23 @@ static void test_memory(void **state)
 		snprintf(text, sizeof(text), "cache: {memory: %s}", cases[i].text);
 		struct config *c = read_ok(text);
 		assert_int_equal(c->cache.memory, cases[i].bytes);
+		config_free(c);
+	}
+}
+
+static void test_ages(void **state)
+{
+	static const struct {
+		const char *text;
+		uint32_t age_s;
+	} cases[] = {{"0", 0}, {"3600", 3600}, {"90s", 90}, {"15m", 900}, {"24h", 86400}, {"7D", 604800},
+		{"3650d", 315360000}};
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char text[64];
+		snprintf(text, sizeof(text), "history: {age: %s}", cases[i].text);
+		struct config *c = read_ok(text);
+		assert_int_equal(c->history.age_s, cases[i].age_s);
 		config_free(c);
 	}
 }
@@ -221,10 +277,10 @@ static const struct wrong wrongs[] = {
 	{"? [a]\n: b\n", "b.yaml:1: a list or a section where a key has to be; write KEY: VALUE"},
 	{"hello\n",
 		"b.yaml:1: not a section; write KEY: VALUE lines, with keys of listen, workers, user, ports, resolver, "
-		"cache, access, control, log"},
+		"cache, identity, access, history, control, log"},
 	{"- a\n",
 		"b.yaml:1: not a section; write KEY: VALUE lines, with keys of listen, workers, user, ports, resolver, "
-		"cache, access, control, log"},
+		"cache, identity, access, history, control, log"},
 	{"listen: [::1]\n", "b.yaml:1: a value that has to be in quotes, as \"::1\" has in a list; quote it"},
 	/* keys */
 	{"worker: 1\n", "b.yaml:1: worker: there is no such key; did you mean workers?"},
@@ -238,12 +294,12 @@ static const struct wrong wrongs[] = {
 		"left margin?"},
 	{"colour: red\n",
 		"b.yaml:1: colour: there is no such key; the keys are listen, workers, user, ports, resolver, "
-		"cache, access, control, log"},
-	{"cache: {colour: red}\n",
-		"b.yaml:1: cache.colour: there is no such key; those of cache are memory, ttl-min, ttl-max"},
+		"cache, identity, access, history, control, log"},
+	{"cache: {colour: red}\n", "b.yaml:1: cache.colour: there is no such key; those of cache are memory, ttl-min, "
+				   "ttl-max, stale, prefetch"},
 	{"\"a\xe2\x80\xae\": 1\n",
 		"b.yaml:1: a\\u202e: there is no such key; the keys are listen, workers, user, ports, "
-		"resolver, cache, access, control, log"},
+		"resolver, cache, identity, access, history, control, log"},
 	/* kinds */
 	{"workers:\n", "b.yaml:1: workers: has no value; write one after the colon, or take the key away"},
 	{"workers: ~\n", "b.yaml:1: workers: has no value; write one after the colon, or take the key away"},
@@ -356,12 +412,61 @@ static const struct wrong wrongs[] = {
 	{"cache: {memory: 5-}\n",
 		"b.yaml:1: cache.memory: \"5-\" is not a size of memory; write 1M to 1T, for example 256M"},
 	{"cache: {ttl-min: 1d}\n", "b.yaml:1: cache.ttl-min: \"1d\" is not a number of seconds; write 0 to 604800"},
+	{"resolver:\n  forward:\n  - {zone: ., to: [192.0.2.1]}\n  - {to: [192.0.2.1]}\n",
+		"b.yaml:4: resolver.forward: has an entry without zone; write {zone: NAME, to: [ADDRESS]}"},
+	{"resolver:\n  stub:\n  - zone: a..b\n    to: [192.0.2.1]\n",
+		"b.yaml:3: resolver.stub.zone: \"a..b\" is not a domain name; write for example example.org, or . for "
+		"everything"},
+	{"resolver: {stub: [{zone: a}]}\n",
+		"b.yaml:1: resolver.stub: names nobody to ask; write to: [ADDRESS], for example to: [192.0.2.1]"},
+	{"resolver: {stub: [{zone: a, to: [b]}]}\n",
+		"b.yaml:1: resolver.stub.to: \"b\" is not an address; write ADDRESS or "
+		"ADDRESS@PORT, for example 192.0.2.1@53"},
+	{"resolver: {forward: [{zone: ., to: [192.0.2.1, 127.0.0.1]}]}\n",
+		"b.yaml:1: resolver.forward.to: \"127.0.0.1\" is where berthd itself listens: it would ask itself; "
+		"name "
+		"another server"},
+	{"resolver: {forward: {zone: .}}\n",
+		"b.yaml:1: resolver.forward: not a list; write forward: [ONE, TWO], or each "
+		"entry on a line of its own after \"- \""},
+	{"resolver: {ordinary: [\".x\"]}\n",
+		"b.yaml:1: resolver.ordinary: \".x\" is not a domain name; write for example "
+		"10.in-addr.arpa"},
+	{"resolver: {glue: some}\n", "b.yaml:1: resolver.glue: \"some\" is not one of the words for it; write one of "
+				     "bailiwick, verified, any"},
+	{"cache: {stale: never}\n", "b.yaml:1: cache.stale: \"never\" is not a number of seconds; write 0 to 604800"},
+	{"identity: {name: " LONG_NAME "}\n",
+		"b.yaml:1: identity.name: \"" LONG_NAME_CUT "\" is too long; write at most 63 bytes"},
 	{"cache: {ttl-max: 604801}\n",
 		"b.yaml:1: cache.ttl-max: \"604801\" is not a number of seconds; write 0 to 604800"},
 	{"cache:\n  ttl-max: 60\n  ttl-min: 61\n",
 		"b.yaml:3: cache.ttl-min: \"61\" leaves no TTL between ttl-min, 61, and ttl-max, 60; change one"},
 	{"cache: {ttl-min: 86401}\n", "b.yaml:1: cache.ttl-min: \"86401\" leaves no TTL between ttl-min, 86401, and "
 				      "ttl-max, 86400; change one"},
+	{"history: {age: 1w}\n", "b.yaml:1: history.age: \"1w\" is not an age; write for example 24h, 7d or 3600, at "
+				 "most 3650d, or 0 for any"},
+	{"history: {age: 3651d}\n", "b.yaml:1: history.age: \"3651d\" is not an age; write for example 24h, 7d or "
+				    "3600, at most 3650d, or 0 for any"},
+	{"history: {age: d}\n", "b.yaml:1: history.age: \"d\" is not an age; write for example 24h, 7d or 3600, at "
+				"most 3650d, or 0 for any"},
+	{"history: {age: 1.5h}\n", "b.yaml:1: history.age: \"1.5h\" is not an age; write for example 24h, 7d or 3600, "
+				   "at most 3650d, or 0 for any"},
+	{"history: {age: h7}\n", "b.yaml:1: history.age: \"h7\" is not an age; write for example 24h, 7d or 3600, at "
+				 "most 3650d, or 0 for any"},
+	{"history: {age: 7dd}\n", "b.yaml:1: history.age: \"7dd\" is not an age; write for example 24h, 7d or 3600, at "
+				  "most 3650d, or 0 for any"},
+	{"history: {age: -1}\n", "b.yaml:1: history.age: \"-1\" is not an age; write for example 24h, 7d or 3600, at "
+				 "most 3650d, or 0 for any"},
+	{"history: {size: 1K}\n",
+		"b.yaml:1: history.size: \"1K\" is not a size of the file; write 1M to 1T, for example 64M"},
+	{"history: {size: 0}\n",
+		"b.yaml:1: history.size: \"0\" is not a size of the file; write 1M to 1T, for example 64M"},
+	{"history: {size: 2T}\n",
+		"b.yaml:1: history.size: \"2T\" is not a size of the file; write 1M to 1T, for example 64M"},
+	{"history: {file: history.db}\n", "b.yaml:1: history.file: \"history.db\" is not a file's path from the root; "
+					  "write for example /var/lib/berth/history.db"},
+	{"history: {file: /var/lib/}\n", "b.yaml:1: history.file: \"/var/lib/\" is not a file's path from the root; "
+					 "write for example /var/lib/berth/history.db"},
 	{"access:\n  allow:\n  - 10.0.0.0/8\n  - 10.0.0.1/8\n",
 		"b.yaml:4: access.allow: \"10.0.0.1/8\" is not a network; write ADDRESS/BITS with no bit set after the "
 		"first "
@@ -501,6 +606,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_defaults),
 		cmocka_unit_test(test_allow_default),
+		cmocka_unit_test(test_ages),
 		cmocka_unit_test(test_every_key),
 		cmocka_unit_test(test_memory),
 		cmocka_unit_test(test_lists),

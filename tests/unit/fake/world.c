@@ -22,6 +22,16 @@ void lending_deinit(struct resolver *resolver)
 	(void)resolver;
 }
 
+void upstreams_init(struct upstreams *upstreams)
+{
+	(void)upstreams;
+}
+
+void upstreams_deinit(struct upstreams *upstreams)
+{
+	(void)upstreams;
+}
+
 static const struct zone *zones;
 static size_t zone_count;
 static struct {

@@ -135,7 +135,7 @@ static int begin(void **state)
 	resolver = resolver_new(&rconf);
 	assert_int_equal(addr_parse(&hints.hint[0].addr, ROOT, 53), 0);
 	hints.count = 1;
-	options = (struct resolve_options){.minimise = true, .ipv4 = true};
+	options = (struct resolve_options){.minimise = true, .ipv4 = true, .priming = true};
 	resolver_configure(resolver, &hints, &options);
 	answers = 0;
 	return 0;

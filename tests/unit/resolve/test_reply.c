@@ -24,6 +24,10 @@ struct record {
 	{                                                                                                              \
 		'a', owner, KNOT_RRTYPE_CNAME, target, sizeof(target)                                                  \
 	}
+#define DNAME(owner, target)                                                                                           \
+	{                                                                                                              \
+		'a', owner, KNOT_RRTYPE_DNAME, target, sizeof(target)                                                  \
+	}
 #define NS(owner)                                                                                                      \
 	{                                                                                                              \
 		'u', owner, KNOT_RRTYPE_NS, "\2ns", 4                                                                  \
@@ -59,23 +63,35 @@ static const struct {
 	{"an answer and an alias at one name", AA, true, 1, {CNAME(WWW, "\1b"), A('a', WWW)}, REPLY_ANSWER,
 		REPLY_ANSWER},
 	{"an answer to ANY", AA, true, 255, {{'a', WWW, 16, "\1x", 2}}, REPLY_ANSWER, REPLY_ANSWER},
-	{"another name's answer", AA, true, 1, {A('a', "ww.example.org")}, REPLY_NODATA, REPLY_NODATA},
-	{"another type's answer", AA, true, 28, {A('a', WWW)}, REPLY_NODATA, REPLY_NODATA},
-	{"the answer in the wrong section", 0, true, 1, {A('u', WWW), A('d', WWW)}, REPLY_LAME, REPLY_LAME},
+	{"another name's answer", AA, true, 1, {A('a', "ww.example.org")}, REPLY_EMPTY, REPLY_EMPTY},
+	{"another type's answer", AA, true, 28, {A('a', WWW)}, REPLY_EMPTY, REPLY_EMPTY},
+	{"the answer in the wrong section", 0, true, 1, {A('u', WWW), A('d', WWW)}, REPLY_EMPTY, REPLY_EMPTY},
 	/* aliases */
 	{"an alias", AA, true, 1, {CNAME(WWW, "\1b")}, REPLY_ALIAS, REPLY_ALIAS},
 	{"an alias and its answer", AA, true, 1, {CNAME(WWW, "\1b"), A('a', "b")}, REPLY_ALIAS, REPLY_ALIAS},
 	{"an alias to nothing, NXDOMAIN", AA | 3, true, 1, {CNAME(WWW, "\1b"), SOA("example.org")}, REPLY_ALIAS,
 		REPLY_ALIAS},
 	{"the alias asked for", AA, true, 5, {CNAME(WWW, "\1b")}, REPLY_ANSWER, REPLY_ANSWER},
-	{"two aliases at one name", AA, true, 1, {CNAME(WWW, "\1b"), CNAME(WWW, "\1c")}, REPLY_NODATA, REPLY_NODATA},
-	{"another name's alias", AA, true, 1, {CNAME("b.example.org", "\1b")}, REPLY_NODATA, REPLY_NODATA},
+	{"two aliases at one name", AA, true, 1, {CNAME(WWW, "\1b"), CNAME(WWW, "\1c")}, REPLY_EMPTY, REPLY_EMPTY},
+	{"another name's alias", AA, true, 1, {CNAME("b.example.org", "\1b")}, REPLY_EMPTY, REPLY_EMPTY},
+	/* DNAMEs: RFC 6672 */
+	{"an alias by DNAME", AA, true, 1, {DNAME("example.org", "\1b"), CNAME(WWW, "\3www\1b")}, REPLY_DNAME,
+		REPLY_DNAME},
+	{"a DNAME without its CNAME", AA, true, 1, {DNAME("example.org", "\1b")}, REPLY_DNAME, REPLY_DNAME},
+	{"a DNAME that makes too long a name", AA | 6, true, 1, {DNAME("example.org", "\1b")}, REPLY_DNAME,
+		REPLY_DNAME},
+	{"YXDOMAIN without DNAME", AA | 6, true, 1, {{0}}, REPLY_FAILED, REPLY_FAILED},
+	{"the DNAME of the name itself", AA, true, 1, {DNAME(WWW, "\1b")}, REPLY_EMPTY, REPLY_EMPTY},
+	{"the DNAME of a zone above", AA, true, 1, {DNAME("org", "\1b")}, REPLY_EMPTY, REPLY_EMPTY},
+	{"a neighbour's DNAME", AA, true, 1, {DNAME("b.example.org", "\1b")}, REPLY_EMPTY, REPLY_EMPTY},
+	{"two DNAMEs at one name", AA, true, 1, {DNAME("example.org", "\1b"), DNAME("example.org", "\1c")}, REPLY_EMPTY,
+		REPLY_EMPTY},
 	/* denials */
 	{"NXDOMAIN", AA | 3, true, 1, {SOA("example.org")}, REPLY_NXDOMAIN, REPLY_NXDOMAIN},
 	{"NXDOMAIN without SOA", AA | 3, true, 1, {{0}}, REPLY_NXDOMAIN, REPLY_NXDOMAIN},
 	{"NODATA", AA, true, 1, {SOA("example.org")}, REPLY_NODATA, REPLY_NODATA},
 	{"NODATA of a zone in between", AA, true, 1, {SOA(WWW)}, REPLY_NODATA, REPLY_NODATA},
-	{"NODATA without SOA, but AA", AA, true, 1, {{0}}, REPLY_NODATA, REPLY_NODATA},
+	{"NODATA without SOA, but AA", AA, true, 1, {{0}}, REPLY_EMPTY, REPLY_EMPTY},
 	{"NODATA with NS and SOA", AA, true, 1, {NS("example.org"), SOA("example.org")}, REPLY_NODATA, REPLY_NODATA},
 	{"the SOA of a zone above", 0, true, 1, {SOA("org")}, REPLY_LAME, REPLY_LAME},
 	{"the SOA of a neighbour", 0, true, 1, {SOA("b.example.org")}, REPLY_LAME, REPLY_LAME},
@@ -90,8 +106,8 @@ static const struct {
 	{"a referral sideways", 0, true, 1, {NS("b.example.org")}, REPLY_LAME, REPLY_LAME},
 	{"a referral below the name", 0, true, 1, {NS("a." WWW)}, REPLY_LAME, REPLY_LAME},
 	{"a referral out of the zone", 0, true, 1, {NS("www.example.net")}, REPLY_LAME, REPLY_LAME},
-	{"nothing at all", 0, true, 1, {{0}}, REPLY_LAME, REPLY_LAME},
-	{"nothing but an OPT missing", 0, false, 1, {{0}}, REPLY_LAME, REPLY_LAME},
+	{"nothing at all", 0, true, 1, {{0}}, REPLY_EMPTY, REPLY_EMPTY},
+	{"nothing but an OPT missing", 0, false, 1, {{0}}, REPLY_EMPTY, REPLY_EMPTY},
 };
 
 static struct wire w;
