@@ -69,8 +69,25 @@ enum counter {
 		COUNTERS,
 };
 
+/* Spans of time that are counted by their length: bucket i has those below 64 << i microseconds that the one before it
+ * has not; the last one has all the rest. */
+#define TIMING_LIST(X)                                                                                                 \
+	X(UPSTREAM_RTT, "upstream.rtt", "time from a question to a server to its reply")                               \
+	X(ANSWER_TIME, "answers.time", "time from a client's query to its answer, of those not in the answer cache")
+
+enum timing {
+#define X(name, key, text) TIME_##name,
+	TIMING_LIST(X)
+#undef X
+		TIMINGS,
+};
+
+enum { TIMING_BUCKETS = 18, COUNTED_EDES = 32 };
+
 struct counters {
 	_Alignas(64) _Atomic uint64_t value[COUNTERS];
+	_Atomic uint64_t timing[TIMINGS][TIMING_BUCKETS], timing_us[TIMINGS];
+	_Atomic uint64_t ede[COUNTED_EDES]; /* answers by extended error (RFC 8914); higher codes are not counted */
 };
 
 /* From now on the calling thread counts in `block`; NULL: in the common one. The block must outlive the thread. */
@@ -81,6 +98,21 @@ uint64_t counters_get(const struct counters *block, enum counter which);
 
 /* Adds all blocks, and the common one, into total[COUNTERS]. */
 void counters_sum(struct counters *const blocks[], size_t count, uint64_t total[COUNTERS]);
+
+/* A span of time that ended. */
+void counters_time(enum timing which, uint64_t us);
+/* An answer was given this extended error; a negative code is none. */
+void counters_ede(int code);
+
+struct timing_sum {
+	uint64_t bucket[TIMING_BUCKETS], us;
+};
+void counters_sum_timing(struct counters *const blocks[], size_t count, enum timing which, struct timing_sum *out);
+void counters_sum_ede(struct counters *const blocks[], size_t count, uint64_t total[COUNTED_EDES]);
+/* The length in microseconds that a bucket ends below; 0: the last one, which has no end. */
+uint64_t timing_limit_us(unsigned bucket);
+const char *timing_key(enum timing which);
+const char *timing_help(enum timing which);
 
 const char *counter_key(enum counter which);
 const char *counter_help(enum counter which);

@@ -89,6 +89,24 @@
 #define LIMIT_LOOK_S       5     /* who else holds ports on this machine is looked at that often */
 #define LIMIT_LEDGER       65536 /* loans remembered: with 7,000 questions a second some nine seconds */
 
+/* --- the web page: a stranger must not be able to keep others out, nor cost a resolver its time --- */
+#define LIMIT_WEB_CLIENTS      96          /* connections at once, */
+#define LIMIT_WEB_FROM_ONE     32          /* and of one address: a browser opens six, a tab with the map keeps one */
+#define LIMIT_WEB_MEMORY       (24u << 10) /* of one connection: request line and headers have to fit */
+#define LIMIT_WEB_REQUEST_S    10          /* a whole request has to be there; also how long a connection may idle */
+#define LIMIT_WEB_STALL_S      15          /* a client that takes nothing of its reply is given up */
+#define LIMIT_WEB_BODY         1024        /* of a POST */
+#define LIMIT_WEB_VIEWERS      24          /* event streams at once */
+#define LIMIT_WEB_VIEWER_BYTES (1u << 20)  /* waiting for one slow viewer; beyond it it starts anew */
+#define LIMIT_WEB_VIEW_S       600 /* a stream ends, and the browser asks again: who may see is asked again too */
+#define LIMIT_WEB_LOOKS        32  /* jobs that wait for the looker */
+#define LIMIT_WEB_TOURS        16  /* requests that wait for the workers */
+#define LIMIT_WEB_SESSIONS     16  /* people logged in; the oldest goes */
+#define LIMIT_WEB_SESSION_S    43200
+#define LIMIT_WEB_LOGINS       6      /* wrong passwords in a minute, from anywhere */
+#define LIMIT_WEB_VOTES        200000 /* kept; after that only those there can be changed */
+#define LIMIT_WEB_LOANS        512    /* loans a worker tells of in a quarter of a second; of more the newest */
+
 /* --- history --- */
 #define LIMIT_HISTORY_QUEUE   65536 /* loans that wait for the disk: what the ledgers hold; more are counted as lost */
 #define LIMIT_HISTORY_SOCKETS 65536 /* sockets of this machine that the watch keeps in mind */

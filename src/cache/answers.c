@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/counters.h"
 #include "base/hash.h"
 #include "base/limits.h"
 #include "base/list.h"
@@ -283,6 +284,7 @@ size_t answer_fill(
 	uint8_t *out, size_t room, const struct answer_entry *entry, const struct query *query, uint32_t now_s)
 {
 	size_t copy = copy_size(entry->len, room, query);
+	counters_ede(entry->ede);
 	memcpy(out, entry->wire, copy);
 	uint32_t age_s = now_s - entry->stored_s;
 	for (uint16_t i = 0; i < entry->ttl_count && copy == entry->len; i++) {

@@ -7,6 +7,7 @@
 
 #include "base/arena.h"
 #include "base/clock.h"
+#include "base/counters.h"
 #include "base/hash.h"
 #include "base/limits.h"
 
@@ -108,6 +109,7 @@ static void apply_reply(struct facts *facts, void *rtt_us)
 
 void facts_note_reply(struct facts_table *table, const struct addr *addr, uint32_t rtt_us)
 {
+	counters_time(TIME_UPSTREAM_RTT, rtt_us);
 	change(table, addr, apply_reply, &rtt_us);
 }
 

@@ -73,6 +73,15 @@ struct config {
 	struct prefix *allow; /* access.allow: who may ask; default loopback and private networks */
 	size_t allow_count;
 	struct {
+		struct addr *listen; /* default 127.0.0.1@8053; none: no web page */
+		size_t listen_count;
+		bool by_default;    /* nobody asked for that address: it may be taken */
+		const char **hosts; /* names by which it may be called, beside addresses and localhost */
+		size_t host_count;
+		const char *password_file; /* NULL: nobody can log in */
+		const char *votes;         /* the file of votes; NULL: none are taken */
+	} web;
+	struct {
 		const char *file; /* default: history.db in path_state_dir; NULL: there is no such folder */
 		bool is_named;    /* by the configuration */
 		bool loans, watch;

@@ -22,6 +22,7 @@ enum {
 	LIMIT_CONFIG_ROUTES = 4096, /* forward and stub zones, each */
 	LIMIT_CONFIG_ROUTE_TO = 16,
 	LIMIT_CONFIG_ORDINARY = 256,
+	LIMIT_CONFIG_WEB = 8,        /* addresses, and names, of the web page */
 	LIMIT_CONFIG_IDENTITY = 63,  /* with its length, a TXT record's string in any answer */
 	LIMIT_CONFIG_TTL_S = 604800, /* RFC 8767 4: a week */
 };
@@ -94,6 +95,11 @@ struct config_raw_access {
 	unsigned allow_count;
 };
 
+struct config_raw_web {
+	const char **listen, **hosts, *password_file, *votes;
+	unsigned listen_count, hosts_count;
+};
+
 struct config_raw_history {
 	const char *file, *size, *age;
 	enum config_switch loans, watch;
@@ -117,6 +123,7 @@ struct config_raw {
 	struct config_raw_cache *cache;
 	struct config_raw_identity *identity;
 	struct config_raw_access *access;
+	struct config_raw_web *web;
 	struct config_raw_history *history;
 	struct config_raw_control *control;
 	struct config_raw_log *log;

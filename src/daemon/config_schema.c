@@ -117,6 +117,14 @@ static const cyaml_schema_field_t access_fields[] = {
 	CYAML_FIELD_END,
 };
 
+static const cyaml_schema_field_t web_fields[] = {
+	LIST("listen", config_raw_web, listen, LIMIT_CONFIG_WEB),
+	LIST("hosts", config_raw_web, hosts, LIMIT_CONFIG_WEB),
+	WORD("password-file", config_raw_web, password_file),
+	WORD("votes", config_raw_web, votes),
+	CYAML_FIELD_END,
+};
+
 static const cyaml_schema_field_t history_fields[] = {
 	WORD("file", config_raw_history, file),
 	CHOICE("loans", config_raw_history, loans, switch_words),
@@ -145,6 +153,7 @@ static const cyaml_schema_field_t root_fields[] = {
 	SECTION("cache", cache, cache_fields),
 	SECTION("identity", identity, identity_fields),
 	SECTION("access", access, access_fields),
+	SECTION("web", web, web_fields),
 	SECTION("history", history, history_fields),
 	SECTION("control", control, control_fields),
 	SECTION("log", log, log_fields),

@@ -19,6 +19,7 @@
 
 enum { POOL_MAX = 60000, LOANS_LEAST = 1000, LOANS_MAX = 1000000, USES_MAX = 1000000000, AGE_MAX_S = 31536000 };
 enum { HISTORY_AGE_MAX_S = 315360000, HISTORY_PATH_MAX = 500 };
+enum { WEB_PORT = 8053 };
 
 static const uint64_t memory_min = UINT64_C(1) << 20, memory_max = UINT64_C(1) << 40;
 
@@ -43,6 +44,20 @@ static struct addr *parse_listen(const char *const *texts, size_t count, struct 
 static const char *const allow_default[] = {"127.0.0.0/8", "::1/128", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16",
 	"169.254.0.0/16", "fc00::/7", "fe80::/10"};
 static const char *const listen_default[] = {"127.0.0.1", "::1"};
+
+static void default_web(struct config *config, struct arena *arena)
+{
+	static const char *const listen[] = {"127.0.0.1@8053"};
+	char path[512];
+	config->web.listen = parse_listen(listen, 1, arena);
+	config->web.listen_count = 1;
+	config->web.by_default = true;
+	size_t room = sizeof(path) - sizeof("/votes.db");
+	if (path_state_dir(path, room) != 0)
+		return;
+	strcat(path, "/votes.db");
+	config->web.votes = arena_copy(arena, path, strlen(path) + 1);
+}
 
 static const char *default_history(struct arena *arena)
 {
@@ -77,6 +92,7 @@ void config_values_default(struct config *config, struct arena *arena)
 	config->history.file = default_history(arena);
 	config->control_socket = config_default_socket(path, sizeof(path));
 	config->control_socket = arena_copy(arena, path, strlen(path) + 1);
+	default_web(config, arena);
 }
 
 /* --- complaints --- */
@@ -200,7 +216,7 @@ static int read_ttl(struct reader *r, const char *key, const char *text, uint32_
 }
 
 /* A file named relative to the folder of the configuration, which has to open. */
-static int read_file_name(struct reader *r, const char *key, const char *text, const char **out)
+static int read_file_name(struct reader *r, const char *section, const char *key, const char *text, const char **out)
 {
 	if (text == NULL)
 		return 0;
@@ -217,7 +233,7 @@ static int read_file_name(struct reader *r, const char *key, const char *text, c
 	*out = path;
 	if (number == 0)
 		return 0;
-	return refuse(r, find(r, "resolver", key), 0, "cannot be opened: %s; name a file that berthd can read%s",
+	return refuse(r, find(r, section, key), 0, "cannot be opened: %s; name a file that berthd can read%s",
 		strerror(number), folder > 0 ? ", seen from the folder of this file" : "");
 }
 
@@ -443,9 +459,9 @@ static int read_resolver(struct reader *r, const struct config_raw_resolver *raw
 			"no family is left to ask servers over; switch on ipv4 or ipv6");
 	if (raw->trust_anchors != NULL && strcmp(raw->trust_anchors, "none") == 0)
 		c->resolver.trust_anchors = "none";
-	else if (read_file_name(r, "trust-anchors", raw->trust_anchors, &c->resolver.trust_anchors) != 0)
+	else if (read_file_name(r, "resolver", "trust-anchors", raw->trust_anchors, &c->resolver.trust_anchors) != 0)
 		return E_INVAL;
-	return read_file_name(r, "root-hints", raw->root_hints, &c->resolver.root_hints);
+	return read_file_name(r, "resolver", "root-hints", raw->root_hints, &c->resolver.root_hints);
 }
 
 static int read_cache(struct reader *r, const struct config_raw_cache *raw)
@@ -469,6 +485,55 @@ static int read_cache(struct reader *r, const struct config_raw_cache *raw)
 	const char *key = raw->ttl_min != NULL ? "ttl-min" : "ttl-max";
 	return refuse(r, find(r, "cache", key), 0, "leaves no TTL between ttl-min, %u, and ttl-max, %u; change one",
 		*min, *max);
+}
+
+/* Nobody asked for the default address; a list that the file has is meant, and an empty one means no page. */
+static int read_web_listen(struct reader *r, const struct config_raw_web *raw)
+{
+	const struct config_node *node = find(r, "web", "listen");
+	if (node == NULL)
+		return 0;
+	struct addr *list = arena_alloc(r->arena, (raw->listen_count + 1) * sizeof(*list));
+	for (unsigned i = 0; i < raw->listen_count; i++)
+		if (addr_parse(&list[i], raw->listen[i], WEB_PORT) != 0 || addr_port(&list[i]) == 0)
+			return refuse(r, node, i,
+				"is not an address; write ADDRESS or ADDRESS@PORT, for example 127.0.0.1@8053");
+	r->config->web.listen = list;
+	r->config->web.listen_count = raw->listen_count;
+	r->config->web.by_default = false;
+	return 0;
+}
+
+static int read_web_hosts(struct reader *r, const struct config_raw_web *raw)
+{
+	const char **list = arena_alloc(r->arena, (raw->hosts_count + 1) * sizeof(*list));
+	for (unsigned i = 0; i < raw->hosts_count; i++) {
+		const char *name = raw->hosts[i];
+		if (strlen(name) > 253 ||
+			name[strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-.")] != '\0')
+			return refuse(r, find(r, "web", "hosts"), i,
+				"is not the name of a host; write for example berth.example.net");
+		list[i] = arena_copy(r->arena, name, strlen(name) + 1);
+	}
+	r->config->web.hosts = list;
+	r->config->web.host_count = raw->hosts_count;
+	return 0;
+}
+
+static int read_web(struct reader *r, const struct config_raw_web *raw)
+{
+	if (raw == NULL)
+		return 0;
+	if (read_web_listen(r, raw) != 0 || read_web_hosts(r, raw) != 0)
+		return E_INVAL;
+	if (raw->votes != NULL && strcmp(raw->votes, "none") == 0)
+		r->config->web.votes = NULL;
+	else if (raw->votes != NULL && raw->votes[0] != '/')
+		return refuse(r, find(r, "web", "votes"), 0,
+			"is not a path from the root; write for example /var/lib/berth/votes.db, or none");
+	else if (raw->votes != NULL)
+		r->config->web.votes = arena_copy(r->arena, raw->votes, strlen(raw->votes) + 1);
+	return read_file_name(r, "web", "password-file", raw->password_file, &r->config->web.password_file);
 }
 
 static int read_history_file(struct reader *r, const char *path)
@@ -549,7 +614,7 @@ int config_values_read(struct config *config, const struct config_raw *raw, cons
 		(ret = read_resolver(&r, raw->resolver)) != 0 || (ret = read_cache(&r, raw->cache)) != 0 ||
 		(ret = read_allow(&r, raw->access != NULL ? raw->access : &no_access)) != 0 ||
 		(ret = read_history(&r, raw->history)) != 0 || (ret = read_identity(&r, raw->identity)) != 0 ||
-		(ret = read_control(&r, raw->control)) != 0)
+		(ret = read_web(&r, raw->web)) != 0 || (ret = read_control(&r, raw->control)) != 0)
 		return ret;
 	if (raw->log != NULL && raw->log->level != 0)
 		config->log_level = (enum log_level)(raw->log->level - 1);

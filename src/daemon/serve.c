@@ -17,6 +17,7 @@ struct pending {
 	struct waiter waiter;
 	struct worker *origin, *owner;
 	struct peer peer;
+	uint64_t begun_us;         /* monotonic */
 	bool is_refresh;           /* nobody waits for it: it goes into the answer cache alone */
 	struct query query;        /* raw_name points into `name` */
 	struct answer_wire answer; /* a copy in one block with its parts; wire NULL: failed */
@@ -49,6 +50,7 @@ static size_t append_opt(const struct query *query, uint8_t *out, size_t len, si
 static size_t write_error(const struct query *query, const uint8_t *wire, uint8_t *out, size_t room, unsigned rcode,
 	int ede, const char *extra)
 {
+	counters_ede(ede);
 	size_t len = query->question_end > 0 ? query->question_end : MESSAGE_HEADER;
 	memcpy(out, wire, len);
 	len = query_write_error(out, query, (uint8_t)(rcode & 15));
@@ -147,6 +149,10 @@ static bool is_worth_keeping(const struct pending *pending)
 static void on_return(struct mail *mail)
 {
 	struct pending *pending = container_of(mail, struct pending, mail);
+	if (!pending->is_refresh)
+		counters_time(TIME_ANSWER_TIME, clock_mono_us() - pending->begun_us);
+	if (pending->answer.wire != NULL && !pending->is_refresh)
+		counters_ede(pending->answer.ede);
 	if (is_worth_keeping(pending)) {
 		struct answer_key key;
 		answer_key_of(&key, &pending->query);
@@ -209,6 +215,7 @@ static void look_up(struct worker *worker, const struct peer *peer, const struct
 	struct pending *pending = xalloc(sizeof(*pending));
 	pending->is_refresh = peer == &nobody;
 	pending->origin = worker;
+	pending->begun_us = clock_mono_us();
 	pending->owner = server_owner(worker->server, lower);
 	pending->peer = *peer;
 	pending->query = *query;

@@ -17,6 +17,7 @@
 #include "daemon/control.h"
 #include "daemon/listen.h"
 #include "daemon/settings.h"
+#include "daemon/web.h"
 #include "daemon/worker.h"
 #include "ports/preflight.h"
 #include "ports/reserve.h"
@@ -218,6 +219,8 @@ int server_init(struct server *server, struct config *config, const char *config
 	if (ret == 0)
 		ret = control_open(&server->control, server, why, size);
 	if (ret == 0)
+		ret = web_open(&server->web, server, why, size);
+	if (ret == 0)
 		chronicle_prepare(config);
 	return ret;
 }
@@ -239,6 +242,7 @@ int server_start(struct server *server, char *why, size_t size)
 		}
 	}
 	control_start(server->control);
+	web_start(server->web);
 	keeper_start(&server->keeper);
 	chronicle_start(server->chronicle);
 	return 0;
@@ -280,6 +284,19 @@ static bool same_listen(const struct config *a, const struct config *b)
 	return true;
 }
 
+static bool same_text(const char *a, const char *b);
+
+static bool same_web(const struct config *a, const struct config *b)
+{
+	bool same = a->web.listen_count == b->web.listen_count && a->web.host_count == b->web.host_count &&
+		    same_text(a->web.password_file, b->web.password_file) && same_text(a->web.votes, b->web.votes);
+	for (size_t i = 0; same && i < a->web.listen_count; i++)
+		same = addr_equal(&a->web.listen[i], &b->web.listen[i]);
+	for (size_t i = 0; same && i < a->web.host_count; i++)
+		same = same_text(a->web.hosts[i], b->web.hosts[i]);
+	return same;
+}
+
 static bool same_text(const char *a, const char *b)
 {
 	return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
@@ -308,6 +325,7 @@ static void tell_what_needs_restart(const struct config *first, const struct con
 		{"ports.uses", first->ports.uses == now->ports.uses},
 		{"ports.age", first->ports.age_s == now->ports.age_s},
 		{"history", same_history(first, now)},
+		{"web", same_web(first, now)},
 		{"control.socket", same_text(first->control_socket, now->control_socket)},
 	};
 	size_t len = 0;
@@ -389,7 +407,9 @@ void server_stop(struct server *server)
 		worker_join(&server->worker[i]);
 	for (unsigned i = 0; i < server->workers; i++)
 		worker_end_lookups(&server->worker[i]);
+	web_stop(server->web);
 	drain(server);
+	web_free(server->web);
 	chronicle_stop(server->chronicle);
 	keeper_stop(&server->keeper);
 	control_free(server->control);

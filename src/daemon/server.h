@@ -66,6 +66,7 @@ struct server {
 	struct worker *worker;
 	unsigned workers;
 	struct control *control;
+	struct web *web; /* NULL: none */
 	struct chronicle *chronicle;
 	uint64_t started_us; /* monotonic */
 	_Atomic bool reloading;

@@ -86,6 +86,11 @@ void ledger_mark(const struct ledger *ledger, uint64_t since_us, struct port_set
 	}
 }
 
+uint64_t ledger_added(const struct ledger *ledger)
+{
+	return ledger->added;
+}
+
 const char *transport_text(enum transport transport)
 {
 	return transport == TRANSPORT_TCP ? "tcp" : "udp";

@@ -62,6 +62,8 @@ size_t ledger_since(const struct ledger *ledger, uint64_t *seen, struct ledger_e
 size_t ledger_count(const struct ledger *ledger, uint16_t port, uint64_t *oldest_us) __attribute__((nonnull));
 /* Adds the ports of the loans that ended since that moment. */
 void ledger_mark(const struct ledger *ledger, uint64_t since_us, struct port_set *set) __attribute__((nonnull));
+/* How many entries were added in the ledger's life: where ledger_since has seen all. */
+uint64_t ledger_added(const struct ledger *ledger) __attribute__((nonnull));
 
 const char *transport_text(enum transport transport);
 const char *loan_outcome_text(enum loan_outcome outcome);

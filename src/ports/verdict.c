@@ -50,6 +50,17 @@ const struct holder *verdict_lead(const struct verdict_facts *facts)
 	return lead;
 }
 
+/* A process with few descriptors holds no good part of a range, and that is cheaper to know than the share. */
+bool verdict_wants_share(const struct holder *lead)
+{
+	enum { MANY = 256 };
+	if (lead == NULL || lead->socket.state != DIAG_UNCONNECTED ||
+		port_class(addr_port(&lead->socket.local)) != PORT_DYNAMIC)
+		return false;
+	const struct process *process = lead->owner_count > 0 ? lead->owners[0] : NULL;
+	return process == NULL || process->descriptors == 0 || process->descriptors >= MANY;
+}
+
 static bool is_any_probe(const struct verdict_facts *facts, enum port_probe probe)
 {
 	for (int t = 0; t < PORT_TRANSPORTS; t++)

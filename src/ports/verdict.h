@@ -54,6 +54,8 @@ enum verdict verdict_of(const struct verdict_facts *facts, char out[static VERDI
 const char *verdict_key(enum verdict verdict);
 /* The holder that the verdict is about: of our namespace before others, listeners before connections; NULL: none. */
 const struct holder *verdict_lead(const struct verdict_facts *facts) __attribute__((nonnull));
+/* Whether inspect_share of that holder is worth asking for; NULL is allowed. */
+bool verdict_wants_share(const struct holder *lead);
 /* "firefox (pid 812, user ann)", "nginx (pid 80 and 3 more, user www-data)", "the kernel", "a process of user ann" */
 const char *verdict_who(const struct holder *holder, char out[static VERDICT_WHO]) __attribute__((nonnull));
 /* Who holds so many hundredths of the dynamic range's UDP ports has a pool of them. */

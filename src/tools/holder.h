@@ -1,12 +1,9 @@
-/* A holder of a port in words for people, and as JSON.
+/* A holder of a port in words for people; as JSON: ports/json.h.
  *
  *	holder_print(first, count, 11);
- *	json_t *list = holders_json(first, count);
  *
  * Thread: one. */
 #pragma once
-
-#include <jansson.h>
 
 #include "ports/inspect.h"
 
@@ -18,9 +15,3 @@ void holder_print_limits(const struct inspection *seen, int column);
 const char *holder_namespace_words(const struct netns *ns);
 /* "sshd.service", "docker 0123456789ab", ""; short. */
 const char *holder_place_words(const struct process *process);
-
-json_t *holders_json(const struct holder *holders, size_t count);
-json_t *holder_process_json(const struct process *process);
-json_t *holder_namespace_json(const struct netns *ns);
-/* {"namespaces", "everywhere", "processes_denied", "namespaces_denied"} */
-json_t *holder_search_json(const struct inspection *seen);

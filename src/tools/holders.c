@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "ports/inspect.h"
+#include "ports/json.h"
 #include "ports/model.h"
 #include "tools/holder.h"
 #include "tools/print.h"

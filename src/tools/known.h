@@ -7,7 +7,6 @@
  * Pure but for the printing; thread: one. */
 #pragma once
 
-#include <jansson.h>
 #include <stdint.h>
 
 #include "ports/clash.h"
@@ -26,11 +25,3 @@ const char *known_short(uint16_t port, char out[static KNOWN_WORDS]);
 void known_print_uses(uint16_t port);
 /* "51820", "6881-6889" */
 const char *known_range_words(struct port_range range, char out[static PRINT_NUMBER]);
-
-/* {"name", "port" or null, "transports": ["udp"], "rfc" or null, "alias"}, and
- * {"ports": "6881-6889", "transports", "clash", "who", "why", "source"} */
-json_t *known_service_json(const struct service *service);
-json_t *known_use_json(const struct known_use *use);
-/* Arrays of these. */
-json_t *known_services_json(uint16_t port);
-json_t *known_uses_json(uint16_t port);

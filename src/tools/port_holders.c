@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "ports/json.h"
 #include "ports/verdict.h"
 #include "tools/holder.h"
 #include "tools/print.h"
@@ -35,20 +36,14 @@ struct inspection *port_holders_of_range(struct port_range range, bool everywher
 	return look(&ask);
 }
 
-/* A process with few descriptors holds no good part of a range, and that is cheaper to know than the share. */
+/* The ports of a pool, looked at one after another, would all ask the same. */
 static unsigned share_of(const struct holder *lead)
 {
-	enum { MANY = 256 };
-	if (lead == NULL || lead->socket.state != DIAG_UNCONNECTED ||
-		port_class(addr_port(&lead->socket.local)) != PORT_DYNAMIC)
-		return 0;
-	const struct process *process = lead->owner_count > 0 ? lead->owners[0] : NULL;
-	if (process != NULL && process->descriptors > 0 && process->descriptors < MANY)
-		return 0;
-	/* The ports of a pool, looked at one after another, would all ask the same. */
 	static const struct netns *ns;
 	static struct diag_socket last;
 	static unsigned share;
+	if (!verdict_wants_share(lead))
+		return 0;
 	addr_set_port(&last.local, addr_port(&lead->socket.local));
 	if (ns != lead->ns || last.uid != lead->socket.uid || last.cgroup != lead->socket.cgroup ||
 		!addr_equal(&last.local, &lead->socket.local))

@@ -10,7 +10,7 @@
 #include <jansson.h>
 
 #include "ports/inspect.h"
-#include "tools/port_here.h"
+#include "ports/here.h"
 
 /* The holders of one port that was looked at: what is free needs no search. `everywhere`: every process is asked for its
  * network namespace, whoever holds the port in ours. */

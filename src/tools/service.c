@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/words.h"
+#include "ports/json.h"
 #include "tools/known.h"
 #include "tools/print.h"
 #include "tools/tool.h"

@@ -89,6 +89,7 @@ class Daemon:
 
     def write(self, config: dict[str, Any]) -> None:
         whole = {"listen": [HERE], "workers": 2, "control": {"socket": str(self.socket)},
+                 "web": {"listen": []},
                  "history": {"file": str((self.directory / "history.db").absolute())}, **config}
         # Most labs are not signed by anyone the built-in anchors know.
         # The hostile servers of hostile.py live below test, which is special (RFC 6761).

@@ -127,7 +127,7 @@ class Berthd(Target):
         self.control_socket = ground.place / "control"
         whole: dict[str, Any] = {"listen": [ground.R.address], "workers": 2, "access": {"allow": CLIENTS},
                                  "control": {"socket": str(self.control_socket)},
-                                 "history": {"file": str(ground.place / "history.db")}}
+                                 "history": {"file": str(ground.place / "history.db")}, "web": {"listen": []}}
         whole.update({key: entry for key, entry in self.config.items() if key != "resolver"})
         whole["resolver"] = {"trust-anchors": "none", "root-hints": str(hints), **self.config.get("resolver", {})}
         file = ground.place / "berthd.yaml"

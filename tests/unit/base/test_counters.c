@@ -54,6 +54,47 @@ static void test_peak(void **state)
 	assert_int_equal(total[COUNT_FIBERS_PEAK_STACK], 700); /* the highest, not the sum */
 }
 
+static void test_times_by_length(void **state)
+{
+	static struct counters block;
+	struct counters *all[] = {&block};
+	static const struct {
+		uint64_t us;
+		unsigned bucket;
+	} rows[] = {{0, 0}, {63, 0}, {64, 1}, {127, 1}, {128, 2}, {1000, 4}, {1 << 22, 17}, {UINT64_MAX / 2, 17}};
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct timing_sum before, after;
+		counters_sum_timing(all, 1, TIME_UPSTREAM_RTT, &before);
+		counters_attach(i % 2 ? &block : NULL);
+		counters_time(TIME_UPSTREAM_RTT, rows[i].us);
+		counters_attach(NULL);
+		counters_sum_timing(all, 1, TIME_UPSTREAM_RTT, &after);
+		for (unsigned b = 0; b < TIMING_BUCKETS; b++)
+			assert_int_equal(after.bucket[b] - before.bucket[b], b == rows[i].bucket);
+		assert_int_equal(after.us - before.us, rows[i].us);
+		if (timing_limit_us(rows[i].bucket) != 0)
+			assert_true(rows[i].us < timing_limit_us(rows[i].bucket));
+	}
+}
+
+static void test_extended_errors(void **state)
+{
+	static struct counters block;
+	struct counters *all[] = {&block};
+	uint64_t total[COUNTED_EDES];
+	(void)state;
+	counters_attach(&block);
+	counters_ede(22);
+	counters_ede(-1);
+	counters_ede(COUNTED_EDES);
+	counters_ede(22);
+	counters_attach(NULL);
+	counters_sum_ede(all, 1, total);
+	for (int i = 0; i < COUNTED_EDES; i++)
+		assert_int_equal(total[i], i == 22 ? 2 : 0);
+}
+
 static void test_names(void **state)
 {
 	(void)state;
@@ -82,6 +123,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_each_thread_its_block),
 		cmocka_unit_test(test_peak),
+		cmocka_unit_test(test_times_by_length),
+		cmocka_unit_test(test_extended_errors),
 		cmocka_unit_test(test_names),
 		cmocka_unit_test(test_expect_counts),
 	};

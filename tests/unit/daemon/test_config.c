@@ -277,10 +277,10 @@ static const struct wrong wrongs[] = {
 	{"? [a]\n: b\n", "b.yaml:1: a list or a section where a key has to be; write KEY: VALUE"},
 	{"hello\n",
 		"b.yaml:1: not a section; write KEY: VALUE lines, with keys of listen, workers, user, ports, resolver, "
-		"cache, identity, access, history, control, log"},
+		"cache, identity, access, web, history, control, log"},
 	{"- a\n",
 		"b.yaml:1: not a section; write KEY: VALUE lines, with keys of listen, workers, user, ports, resolver, "
-		"cache, identity, access, history, control, log"},
+		"cache, identity, access, web, history, control, log"},
 	{"listen: [::1]\n", "b.yaml:1: a value that has to be in quotes, as \"::1\" has in a list; quote it"},
 	/* keys */
 	{"worker: 1\n", "b.yaml:1: worker: there is no such key; did you mean workers?"},
@@ -294,12 +294,12 @@ static const struct wrong wrongs[] = {
 		"left margin?"},
 	{"colour: red\n",
 		"b.yaml:1: colour: there is no such key; the keys are listen, workers, user, ports, resolver, "
-		"cache, identity, access, history, control, log"},
+		"cache, identity, access, web, history, control, log"},
 	{"cache: {colour: red}\n", "b.yaml:1: cache.colour: there is no such key; those of cache are memory, ttl-min, "
 				   "ttl-max, stale, prefetch"},
 	{"\"a\xe2\x80\xae\": 1\n",
 		"b.yaml:1: a\\u202e: there is no such key; the keys are listen, workers, user, ports, "
-		"resolver, cache, identity, access, history, control, log"},
+		"resolver, cache, identity, access, web, history, control, log"},
 	/* kinds */
 	{"workers:\n", "b.yaml:1: workers: has no value; write one after the colon, or take the key away"},
 	{"workers: ~\n", "b.yaml:1: workers: has no value; write one after the colon, or take the key away"},

@@ -1,5 +1,5 @@
 /* Decides what can be found out about a port on this machine, and the words for it. */
-#include "tools/port_here.h"
+#include "ports/here.h"
 
 #include <netdb.h>
 #include <netinet/in.h>
@@ -13,7 +13,6 @@
 #include "base/words.h"
 #include "ports/kernel.h"
 #include "ports/registry.h"
-#include "tools/known.h"
 
 static const int families[HERE_FAMILIES] = {AF_INET, AF_INET6};
 static const char *const family_words[HERE_FAMILIES] = {"IPv4", "IPv6"};
@@ -116,33 +115,4 @@ const char *port_service_words(const struct port_here *here, char out[static HER
 	else
 		snprintf(out, HERE_WORDS, "%s, on %s alone", *udp ? udp : tcp, *udp ? "UDP" : "TCP");
 	return out;
-}
-
-static json_t *string_or_null(const char *text)
-{
-	return *text != '\0' ? json_string(text) : json_null();
-}
-
-static json_t *range_json(struct port_range range)
-{
-	char text[16];
-	snprintf(text, sizeof(text), "%u-%u", range.first, range.last);
-	return json_string(text);
-}
-
-static json_t *probe_json(const enum port_probe probe[static HERE_FAMILIES])
-{
-	static const char *const words[] = {"free", "held", "denied", "absent", "failed"};
-	return json_pack("{s:s, s:s}", "ipv4", words[probe[0]], "ipv6", words[probe[1]]);
-}
-
-json_t *port_here_json(const struct port_here *here)
-{
-	enum port_class class = port_class(here->port);
-	return json_pack("{s:i, s:s, s:o, s:o, s:o, s:{s:o, s:o}, s:{s:o, s:o}, s:{s:o, s:b, s:b}}", "port", here->port,
-		"class", port_class_text(class), "class_range", range_json(port_class_range(class)), "services",
-		known_services_json(here->port), "known_uses", known_uses_json(here->port), "service", "udp",
-		string_or_null(here->service[PORT_UDP]), "tcp", string_or_null(here->service[PORT_TCP]), "here", "udp",
-		probe_json(here->probe[PORT_UDP]), "tcp", probe_json(here->probe[PORT_TCP]), "kernel", "local_range",
-		range_json(here->local), "in_local_range", here->in_local, "reserved", here->reserved);
 }

@@ -2,12 +2,11 @@
  *
  *	struct port_here here;
  *	port_here_look(&here, 60054, &machine);
- *	json_t *json = port_here_json(&here);
+ *	printf("%s\n", port_here_words(&here, words));
  *
  * Strings are the C library's or constant; the next look may overwrite them. Thread: one. */
 #pragma once
 
-#include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -41,4 +40,3 @@ bool port_here_is_even(const struct port_here *here, enum port_probe *probe);
 const char *port_here_words(const struct port_here *here, char out[static HERE_WORDS]);
 /* The names that this machine gives the port, as far as the registry does not: "mine, on UDP alone"; "" for none. */
 const char *port_service_words(const struct port_here *here, char out[static HERE_WORDS]);
-json_t *port_here_json(const struct port_here *here);
