@@ -123,6 +123,7 @@ def make(scenario: Scenario, directory: Path, minimise: bool) -> dict[str, Any]:
         "cache": cache,
         "access": {"allow": ["10.253.53.0/24"]},
         "history": {"loans": False},
+        "web": {"listen": []},
         "control": {"socket": str(directory / "control")},
         "log": {"level": "info"},
     }

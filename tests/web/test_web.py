@@ -139,11 +139,15 @@ def test_the_map_by_keys_and_clicks(daemon: Daemon, browser: webdriver.Chrome):
     until(browser, lambda d: d.current_url.startswith(PAGE + "/port/"))
 
 
-
 def test_a_vote_that_changes(daemon: Daemon, browser: webdriver.Chrome):
     browser.get(PAGE + "/port/6000")
     ready(browser)
-    counts = lambda: [b.text.split("·")[-1].strip() for b in browser.find_elements(By.CSS_SELECTOR, "#faces button")]
+
+    def counts() -> list[str]:
+        """All at once: the page puts new buttons in their place when a vote is counted."""
+        texts = browser.execute_script("return [...document.querySelectorAll('#faces button')].map(b => b.innerText)")
+        return [text.split("·")[-1].strip() for text in texts]
+
     assert counts() == ["0", "0", "0"]
     browser.find_element(By.ID, "vote-yes").click()
     until(browser, lambda d: counts() == ["1", "0", "0"])
