@@ -4,6 +4,7 @@ import { $, clock, el, get, mayLook, number, onWords, post, span, t } from "/bas
 const port = Number(location.pathname.split("/")[2]);
 let facts = null, past = null, system = navigator.platform.startsWith("Mac") ? "macOS" : navigator.platform.startsWith("Win") ? "Windows" : "Linux";
 
+const USES_SHOWN = 4; // the nearest first
 const row = (label, ...value) => [el("dt", {}, label), el("dd", {}, ...value)];
 
 function services() {
@@ -14,6 +15,8 @@ function services() {
 function uses() {
 	const near = facts.known_uses.map((use) => el("div", { lang: "en" }, el("b", {}, use.who), ` · ${use.ports} ${use.transports.join(", ").toUpperCase()} · ${use.why} `,
 		el("small", { class: "dim" }, t("source", use.source))));
+	const rest = near.splice(USES_SHOWN);
+	if (rest.length > 0) near.push(el("details", {}, el("summary", {}, t("more_uses", rest.length)), ...rest));
 	return near.length === 0 ? [] : row(t("known"), ...near);
 }
 

@@ -40,6 +40,7 @@ export const strings = {
 	services: ["registered", "đã đăng ký", "ลงทะเบียน"],
 	no_service: ["no service is registered for it", "không có dịch vụ nào đăng ký", "ไม่มีบริการลงทะเบียนไว้"],
 	known: ["known uses", "cách dùng đã biết", "การใช้ที่รู้จัก"],
+	more_uses: ["{0} more", "thêm {0} mục", "อีก {0} รายการ"],
 	source: ["source: {0}", "nguồn: {0}", "ที่มา: {0}"],
 	berthd: ["berthd", "berthd", "berthd"],
 	lends: ["may lend it", "có thể cho mượn", "อาจให้ยืม"],
