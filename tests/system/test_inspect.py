@@ -136,6 +136,39 @@ def test_finds_what_ss_finds(sockets: list[socket.socket]):
     assert (kernel["tcp"], kernel["found"]) == (1, "kernel")
 
 
+def listed(*command: str) -> list[list[str]]:
+    done = subprocess.run(command, capture_output=True, text=True)  # what they complain of is no concern of ours
+    return [line.split() for line in done.stdout.splitlines()]
+
+
+def seen_by_lsof() -> set[tuple[str, str, int]]:
+    rows = [row for row in listed("lsof", "-nP", "-i") if row[0] != "COMMAND"]
+    return {(row[7].lower(), row[8].split("->")[0].rpartition(":")[2], int(row[1])) for row in rows}
+
+
+def seen_by_netstat() -> set[tuple[str, str, int]]:
+    rows = [row for row in listed("netstat", "-tuanp") if row[0][:3] in ("tcp", "udp") and "/" in row[-1]]
+    return {(row[0][:3], row[3].rpartition(":")[2], int(row[-1].partition("/")[0])) for row in rows}
+
+
+def seen_by_fuser(transport: str, port: str) -> set[tuple[str, str, int]]:
+    """It finds a listener's port, and a client's, by the local number."""
+    words = [word for row in listed("fuser", "-n", transport, port) for word in row]
+    return {(transport, port, int(word)) for word in words if word.isdigit()}
+
+
+@pytest.mark.parametrize("name", ["lsof", "netstat", "fuser"])
+def test_finds_what_others_find(sockets: list[socket.socket], name: str):
+    if shutil.which(name) is None:
+        pytest.skip("%s is not installed" % name)
+    ports = {one[2].rpartition("@")[2]: one[0] for one in seen_by_ss()}
+    theirs = seen_by_lsof() if name == "lsof" else seen_by_netstat() if name == "netstat" else \
+        {one for port, transport in ports.items() for one in seen_by_fuser(transport, port)}
+    ours = {(transport, local.rpartition("@")[2], pid)
+            for transport, _, local, _, pids in seen_by_berth(set(ports)) for pid in pids}
+    assert len(theirs) >= 10 and theirs <= ours, theirs - ours
+
+
 def test_each_page_says_what_is_there(sockets: list[socket.socket]):
     def page(port: int) -> str:
         return told("port", port)
