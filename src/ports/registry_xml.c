@@ -28,12 +28,21 @@ struct reader {
 	int ret;
 };
 
+/* Expat 2.8 wants to be asked for 64 bits, older ones cannot be. */
+static unsigned long line_of(XML_Parser parser)
+{
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wdeprecated-declarations"
+	return (unsigned long)XML_GetCurrentLineNumber(parser);
+#pragma GCC diagnostic pop
+}
+
 static void stop(struct reader *r, int ret, const char *what)
 {
 	if (r->ret != 0)
 		return;
 	r->ret = ret;
-	snprintf(r->why, REGISTRY_WHY, "line %lu: %s", (unsigned long)XML_GetCurrentLineNumber(r->parser), what);
+	snprintf(r->why, REGISTRY_WHY, "line %lu: %s", line_of(r->parser), what);
 	(void)XML_StopParser(r->parser, XML_FALSE);
 }
 
