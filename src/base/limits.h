@@ -21,6 +21,7 @@
 #define LIMIT_SERVER_LOOKUPS   12 /* lookups of server addresses: NXNSAttack, NRDelegation CVE-2022-3204 */
 #define LIMIT_REQUEST_BYTES    (2u << 20) /* arena of one request; the largest replies are 64 KiB each */
 #define LIMIT_TRIES_PER_ZONE   12         /* questions sent to one zone's servers for one question */
+#define LIMIT_TRIES_PER_ADDRESS 3         /* of these to one address */
 #define LIMIT_TRIES_FIRST      3          /* the same for servers with first: true: there must be time for the others */
 #define LIMIT_REQUESTS_BYTES   (64u << 20) /* arenas of all requests of a worker */
 #define LIMIT_ANSWER_ANY       16          /* rrsets kept of an answer to ANY (RFC 8482) */
@@ -36,6 +37,9 @@
 /* --- minimisation (RFC 9156 2.3) --- */
 #define LIMIT_MINIMISE_STEPS  10 /* MAX_MINIMISE_COUNT */
 #define LIMIT_MINIMISE_SINGLE 4  /* MINIMISE_ONE_LAB */
+/* Whoever strings aliases together must not choose how many questions each costs (CAMP, Unchained): */
+#define LIMIT_MINIMISE_ALIAS_LABELS 2 /* their targets are hidden from the root and from top-level domains, */
+#define LIMIT_MINIMISE_ALIAS_STEPS  2 /* in so many questions, and then asked for whole */
 
 /* --- time --- */
 #define LIMIT_TRY_MARGIN_MS  100   /* waited beyond the usual time of a server: jitter, its load and ours */

@@ -13,7 +13,6 @@
 
 enum {
 	EXPLORE_ONE_IN = 24, /* how often any server is as good as the best */
-	TRIES_PER_ADDRESS = 3,
 	STRANGER_US = 40 * 1000, /* a server never asked is taken for this fast: it gets its chance */
 	SILENCE_COST_US = 400 * 1000,
 	SILENCE_COUNTS_S = 60, /* how long a silence is held against a server */
@@ -51,17 +50,12 @@ static uint64_t cost_us(const struct cut_address *address)
 	return cost + random_below((uint32_t)(cost / 4 + 1)); /* equals take turns */
 }
 
-static bool can_ask(const struct cut_address *address)
-{
-	return !address->dropped && address->tries < TRIES_PER_ADDRESS;
-}
-
 static struct cut_address *choose_any(struct cut *cut)
 {
 	struct cut_address *chosen = NULL;
 	unsigned seen = 0;
 	for (unsigned i = 0; i < cut->addresses; i++)
-		if (can_ask(&cut->address[i]) && random_below(++seen) == 0)
+		if (cut_can_ask(&cut->address[i]) && random_below(++seen) == 0)
 			chosen = &cut->address[i];
 	return chosen;
 }
@@ -74,7 +68,7 @@ static struct cut_address *choose(struct cut *cut)
 	uint64_t best_us = UINT64_MAX;
 	for (unsigned i = 0; i < cut->addresses; i++) {
 		struct cut_address *address = &cut->address[i];
-		uint64_t us = can_ask(address) ? cost_us(address) : UINT64_MAX;
+		uint64_t us = cut_can_ask(address) ? cost_us(address) : UINT64_MAX;
 		if (us < best_us) {
 			best = address;
 			best_us = us;
@@ -101,10 +95,11 @@ static int find_addresses_await(struct request *rq, const struct frame *frame, s
 {
 	for (unsigned i = 0; i < cut->servers; i++) {
 		struct cut_server *server = &cut->server[i];
-		if (server->looked_up || cut->lookups >= LIMIT_CUT_LOOKUPS)
+		if (server->looked_up)
 			continue;
+		if (!cut_take_lookup(cut))
+			break;
 		server->looked_up = true;
-		cut->lookups++;
 		unsigned before = cut->addresses;
 		int ret = lookup_addresses_await(rq, frame, cut, server->name);
 		if (ret != 0 && ret != E_NOSERVER && ret != E_CROWDED)
@@ -215,7 +210,7 @@ int servers_ask_await(
 	struct request *rq, const struct frame *frame, struct cut *cut, const struct question *q, struct reply *out)
 {
 	int nobody = E_NOSERVER; /* said when nobody is left to ask */
-	unsigned empty = 0, most = cut->first ? LIMIT_TRIES_FIRST : LIMIT_TRIES_PER_ZONE;
+	unsigned empty = 0, most = cut_tries(cut);
 	cut->lookups = 0;
 	for (unsigned i = 0; i < cut->addresses; i++)
 		cut->address[i].tries = 0; /* tries count for one question; what was dropped stays so */

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import amplify_servers
 import birthday
 import exhaustion
 import forced_tcp
@@ -31,4 +32,5 @@ ATTACKS: list[Attack] = [
     nat.ATTACK,
     squatter.ATTACK,
     *exhaustion.ATTACKS,
+    *amplify_servers.ATTACKS,
 ]
