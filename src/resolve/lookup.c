@@ -229,13 +229,15 @@ static int add_looked_up_await(
 	return 0;
 }
 
+/* Where nobody could be asked for the one family, nobody is asked for the other: it would be the same servers again, and
+ * who names them may be an attacker (NRDelegation). */
 int lookup_addresses_await(struct request *rq, const struct frame *frame, struct cut *cut, const uint8_t *name)
 {
-	int ret = E_NOSERVER;
+	int ret = 0;
 	unsigned before = cut->addresses;
 	if (rq->options.ipv4)
 		ret = add_looked_up_await(rq, frame, cut, name, KNOT_RRTYPE_A);
-	if ((ret == 0 || ret == E_NOSERVER) && cut->addresses == before && rq->options.ipv6)
+	if (ret == 0 && cut->addresses == before && rq->options.ipv6)
 		ret = add_looked_up_await(rq, frame, cut, name, KNOT_RRTYPE_AAAA);
 	return ret;
 }

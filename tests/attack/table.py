@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import amplify_aliases
+import amplify_retries
 import amplify_servers
 import birthday
 import exhaustion
@@ -33,4 +35,6 @@ ATTACKS: list[Attack] = [
     squatter.ATTACK,
     *exhaustion.ATTACKS,
     *amplify_servers.ATTACKS,
+    *amplify_aliases.ATTACKS,
+    *amplify_retries.ATTACKS,
 ]

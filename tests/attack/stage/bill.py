@@ -64,7 +64,8 @@ def settle(bill: Bill, packets: list[Packet], resolver: str, victims: Iterable[s
 
 
 def run_up(scene: Scene, names: list[str], victims: set[str], enough: int, about_victim: bool, pace_s: float) -> Bill:
-    """Asks, one client question for each name, and counts. In the short form it ends once there are more than enough."""
+    """Asks, one client question for each name, and counts. Once there are more than enough (in the full form: ten times
+    as many) it ends."""
     resolver = scene.ground.R.address
     quiet_s = QUIET_S if scene.full else QUIET_SHORT_S
     patience_s = PATIENCE_S if scene.full else PATIENCE_SHORT_S
@@ -90,7 +91,7 @@ def run_up(scene: Scene, names: list[str], victims: set[str], enough: int, about
                 seen, changed = len(capture.packets), time.monotonic()
             settle(bill, capture.packets, resolver, victims)
             now = time.monotonic()
-            is_enough = not scene.full and (bill.victim if about_victim else bill.total) > enough
+            is_enough = (bill.victim if about_victim else bill.total) > enough * (10 if scene.full else 1)
             is_over = not waiting and bill.answers >= len(names) and now - changed > quiet_s
             if is_enough or is_over or not waiting and now - last_sent > patience_s:
                 break

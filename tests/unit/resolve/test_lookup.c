@@ -43,6 +43,7 @@ static const struct zone zones[] = {
 			{"ns2.lame.org", A, "198.51.100.22"},
 			{"refused.org", NS, "ns.refused.org"},
 			{"ns.refused.org", A, "198.51.100.23"},
+			{"needy.org", NS, "ns2.refused.org"},
 			{"deaf.org", NS, "ns.deaf.org"},
 			{"ns.deaf.org", A, DEAF},
 			{"half.org", NS, "ns.half.org"},
@@ -359,6 +360,17 @@ static void test_cycle(void **state)
 	assert_int_equal(counters_get(&counters, COUNT_LOOKUPS), 3); /* www.cyc1, ns.cyc2, ns.cyc1 */
 }
 
+/* Those who refuse to say a server's IPv4 address are not asked for the other (NRDelegation). */
+static void test_address_refused(void **state)
+{
+	(void)state;
+	options.ipv6 = true;
+	configure(false);
+	assert_int_equal(look_up("www.needy.org", A), 2);
+	assert_int_equal(world_asked("198.51.100.23", "ns2.refused.org", A), 1);
+	assert_int_equal(world_asked("198.51.100.23", NULL, 0), 1);
+}
+
 /* The same question from three clients at once is one lookup; another is another. */
 static void test_merged(void **state)
 {
@@ -412,6 +424,7 @@ int main(void)
 		TEST(test_poison),
 		TEST(test_budget),
 		TEST(test_cycle),
+		TEST(test_address_refused),
 		TEST(test_merged),
 		TEST(test_too_many_waiters),
 		TEST(test_free_while_running),
