@@ -22,6 +22,8 @@
 #define LIMIT_REQUEST_BYTES    (2u << 20) /* arena of one request; the largest replies are 64 KiB each */
 #define LIMIT_TRIES_PER_ZONE   12         /* questions sent to one zone's servers for one question */
 #define LIMIT_TRIES_PER_ADDRESS 3         /* of these to one address */
+#define LIMIT_TRIES_DEAF        1         /* to one that has been silent for long (PRSD, strangers' addresses as glue) */
+#define LIMIT_TRIES_REFUSED     6         /* so many servers of a zone said no: the others would (NXNSAttack with glue) */
 #define LIMIT_TRIES_FIRST      3          /* the same for servers with first: true: there must be time for the others */
 #define LIMIT_REQUESTS_BYTES   (64u << 20) /* arenas of all requests of a worker */
 #define LIMIT_ANSWER_ANY       16          /* rrsets kept of an answer to ANY (RFC 8482) */
@@ -38,7 +40,8 @@
 #define LIMIT_MINIMISE_STEPS  10 /* MAX_MINIMISE_COUNT */
 #define LIMIT_MINIMISE_SINGLE 4  /* MINIMISE_ONE_LAB */
 /* Whoever strings aliases together must not choose how many questions each costs (CAMP, Unchained): */
-#define LIMIT_MINIMISE_ALIAS_LABELS 2 /* their targets are hidden from the root and from top-level domains, */
+#define LIMIT_MINIMISE_ALIASES      3 /* after so many their targets are asked for whole at once; before, */
+#define LIMIT_MINIMISE_ALIAS_LABELS 2 /* they are hidden from the root and from top-level domains, */
 #define LIMIT_MINIMISE_ALIAS_STEPS  2 /* in so many questions, and then asked for whole */
 
 /* --- time --- */

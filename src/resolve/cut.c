@@ -248,7 +248,7 @@ void cut_descend(struct cut *cut, struct request *rq, const struct message *repl
 
 bool cut_can_ask(const struct cut_address *address)
 {
-	return !address->dropped && address->tries < LIMIT_TRIES_PER_ADDRESS;
+	return !address->dropped && address->tries < (address->is_deaf ? LIMIT_TRIES_DEAF : LIMIT_TRIES_PER_ADDRESS);
 }
 
 unsigned cut_tries(const struct cut *cut)
@@ -262,6 +262,11 @@ bool cut_take_lookup(struct cut *cut)
 		return false;
 	cut->lookups++;
 	return true;
+}
+
+bool cut_take_refusal(struct cut *cut)
+{
+	return ++cut->refusals < LIMIT_TRIES_REFUSED;
 }
 
 bool cut_may_have_moved(const struct cut *cut)

@@ -257,7 +257,7 @@ int iterate_await(struct request *rq, const struct frame *frame, struct found *o
 {
 	const struct question *q = frame->question;
 	/* Addresses of servers are asked for by their whole name: whoever names them must not choose how often. */
-	struct minimiser m = {.off = frame->depth > 0, .is_alias = frame->aliases > 0};
+	struct minimiser m = {.off = frame->depth > 0, .aliases = frame->aliases};
 	struct cut *cut = arena_alloc(&rq->arena, sizeof(*cut)); /* 2 KiB: too much for a fiber's frame */
 	struct reply *reply = arena_alloc(&rq->arena, sizeof(*reply));
 	cut_closest(cut, rq, q);

@@ -1,6 +1,14 @@
 /* Decides which name is asked of which zone. */
 #include "resolve/minimise.h"
 
+/* Whoever strings aliases together must not choose how many questions each costs (CAMP, Unchained): the first few
+ * targets are hidden from the root and from top-level domains, and then asked for whole, as all others are at once. */
+static bool alias_goes_whole(const struct minimiser *m, unsigned have)
+{
+	return m->aliases > LIMIT_MINIMISE_ALIASES || have >= LIMIT_MINIMISE_ALIAS_LABELS ||
+	       m->steps >= LIMIT_MINIMISE_ALIAS_STEPS;
+}
+
 struct question minimiser_next(
 	struct minimiser *m, const struct request *rq, const struct question *q, const struct cut *cut)
 {
@@ -8,9 +16,7 @@ struct question minimiser_next(
 	if (m->labels > have)
 		have = m->labels;
 	unsigned next = have + 1;
-	/* Whoever strings aliases together must not choose how many questions each costs (CAMP, Unchained): their targets
-	 * are hidden from the root and from top-level domains, and then asked for whole. */
-	if (m->is_alias && (have >= LIMIT_MINIMISE_ALIAS_LABELS || m->steps >= LIMIT_MINIMISE_ALIAS_STEPS))
+	if (m->aliases > 0 && alias_goes_whole(m, have))
 		return *q;
 	if (m->steps >= LIMIT_MINIMISE_SINGLE && all > have) {
 		unsigned rounds = LIMIT_MINIMISE_STEPS > m->steps ? LIMIT_MINIMISE_STEPS - m->steps : 1;

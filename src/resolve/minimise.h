@@ -1,6 +1,6 @@
 /* How much of a name a zone's servers are told (RFC 9156). For resolve/ only.
  *
- *	struct minimiser m = {.is_alias = frame->aliases > 0};
+ *	struct minimiser m = {.aliases = frame->aliases};
  *	struct question ask = minimiser_next(&m, rq, q, cut);             the whole one when ask.name == q->name
  *
  * Thread: the request's. Never suspends. */
@@ -12,7 +12,7 @@ struct minimiser {
 	unsigned labels; /* of the name asked last; 0: none yet, or a new cut */
 	unsigned steps;
 	bool off;
-	bool is_alias;         /* the name is an alias's target: somebody else's choice */
+	unsigned aliases;      /* that led to the name: it is somebody else's choice */
 	const uint8_t *denied; /* a minimised name that does not exist, if the whole name does not either */
 };
 

@@ -16,7 +16,7 @@ enum {
 	STRANGER_US = 40 * 1000, /* a server never asked is taken for this fast: it gets its chance */
 	SILENCE_COST_US = 400 * 1000,
 	SILENCE_COUNTS_S = 60, /* how long a silence is held against a server */
-	SILENCE_MAX = 6,
+	SILENCE_MAX = 6, /* such a server is deaf: one try has to do until it is heard again */
 	EMPTY_BELIEVED = 3, /* servers that say nothing at all */
 };
 
@@ -28,6 +28,11 @@ static uint32_t silence_cost_us(const struct facts *facts, uint64_t now_us)
 	return SILENCE_COST_US << (times - 1);
 }
 
+static bool is_deaf(const struct facts *facts, uint64_t now_us)
+{
+	return facts->silences >= SILENCE_MAX && silence_cost_us(facts, now_us) > 0;
+}
+
 /* Looked at once for a question: each look takes a lock. */
 static void weigh(const struct request *rq, struct cut_address *address)
 {
@@ -35,6 +40,7 @@ static void weigh(const struct request *rq, struct cut_address *address)
 	facts_get(rq->resolver->conf.facts, &address->addr, &facts);
 	uint32_t us = facts.srtt_us != 0 ? facts.srtt_us + facts.rttvar_us : STRANGER_US;
 	address->cost_us = us + silence_cost_us(&facts, request_now_us(rq));
+	address->is_deaf = is_deaf(&facts, request_now_us(rq));
 }
 
 static void weigh_new(const struct request *rq, struct cut *cut)
@@ -137,6 +143,9 @@ static void note_failure(struct request *rq, struct cut_address *address, int re
 {
 	if (ret == E_UNREACH)
 		note_no_route(rq, &address->addr);
+	struct facts facts; /* others may have met with silence meanwhile */
+	facts_get(rq->resolver->conf.facts, &address->addr, &facts);
+	address->is_deaf = is_deaf(&facts, request_now_us(rq));
 	address->dropped = ret != E_TIMEOUT && ret != E_MISMATCH && ret != E_REFUSED && ret != E_CROWDED;
 }
 
@@ -211,7 +220,7 @@ int servers_ask_await(
 {
 	int nobody = E_NOSERVER; /* said when nobody is left to ask */
 	unsigned empty = 0, most = cut_tries(cut);
-	cut->lookups = 0;
+	cut->lookups = cut->refusals = 0;
 	for (unsigned i = 0; i < cut->addresses; i++)
 		cut->address[i].tries = 0; /* tries count for one question; what was dropped stays so */
 	weigh_new(rq, cut);
@@ -245,6 +254,8 @@ int servers_ask_await(
 		if (ret == E_CROWDED)
 			nobody = E_CROWDED;
 		tries += ret == E_NOENT;
+		if (ret == E_NOENT && address->dropped && !is_empty && !cut_take_refusal(cut))
+			return nobody;
 	}
 	return nobody;
 }

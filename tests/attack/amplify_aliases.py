@@ -32,6 +32,12 @@ def nothing(asked: Asked) -> None:
     asked.send(wire.response(asked.q, authority=[wire.soa(asked.zone.owner)]))
 
 
+def allowed() -> int:
+    """The first name label by label; the first few targets in some steps; all whole."""
+    hidden = limit("LIMIT_MINIMISE_ALIASES") * limit("LIMIT_MINIMISE_ALIAS_STEPS")
+    return LINKS + limit("LIMIT_MINIMISE_STEPS") + hidden + limit("LIMIT_ALIASES")
+
+
 # Aliases of many labels.
 
 
@@ -52,9 +58,7 @@ def prepare_chain(servers: Servers) -> None:
 
 
 def run_chain(scene: Scene) -> Result:
-    # The first name is asked for label by label; each target whole, but for the root's question to its zone.
-    bound = limit("LIMIT_MINIMISE_STEPS") + 2 * limit("LIMIT_ALIASES") + LINKS
-    return judge(scene, [link(0, "one")], bound)
+    return judge(scene, [link(0, "one")], allowed())
 
 
 # DNAMEs: each renames a whole subtree into the other zone.
@@ -75,8 +79,7 @@ def prepare_dname(servers: Servers) -> None:
 
 
 def run_dname(scene: Scene) -> Result:
-    bound = limit("LIMIT_MINIMISE_STEPS") + 2 * limit("LIMIT_ALIASES") + LINKS
-    return judge(scene, ["www.a.b.c.d0.one."], bound)
+    return judge(scene, ["www.a.b.c.d0.one."], allowed())
 
 
 # A loop of two that may not be kept.
@@ -101,7 +104,7 @@ def run_loop(scene: Scene) -> Result:
 ATTACKS = [
     Attack("alias-chain", "a chain of aliases with eight labels each, between two zones",
            "Afek et al. 2024 (CAMP: compositional amplification); Bushart and Rossow 2018 (DNS Unchained)",
-           "a budget of aliases; their targets are minimised for the root and top-level domains alone",
+           "a budget of aliases; the targets of the first three alone are hidden, from the root and top-level domains",
            "targets of aliases are minimised as any name; no budget but the deadline", prepare_chain, run_chain, Berthd,
            lambda: Berthd("open-aliases"), peers=PEERS),
     Attack("dname-chain", "a chain of DNAMEs between two zones", "RFC 6672 section 5.2; CVE-2021-25215; Bushart and Rossow 2018",

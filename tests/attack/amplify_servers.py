@@ -92,8 +92,7 @@ def prepare_nrdelegation(servers: Servers) -> None:
 
 
 def run_nrdelegation(scene: Scene) -> Result:
-    bound = 2 * limit("LIMIT_CUT_LOOKUPS")  # A and AAAA
-    return judge(scene, ["www.sub.evil."], bound, [scene.servers.zones[0].address], True)
+    return judge(scene, ["www.sub.evil."], limit("LIMIT_CUT_LOOKUPS"), [scene.servers.zones[0].address], True)
 
 
 # TsuNAME: two zones whose servers are each in the other.
@@ -115,7 +114,7 @@ def run_tsuname(scene: Scene) -> Result:
     count = scene.size(100, 20)
     names = ["x%d.%s.parent." % (number, "ab"[number % 2]) for number in range(count)]
     rounds = 1 + count * 0.15 // limit("LIMIT_CUT_AGE_S")
-    bound = int(rounds * 2 * limit("LIMIT_TRIES_PER_ZONE"))
+    bound = int(rounds * 4)  # two delegations and two addresses
     return judge(scene, names, bound, [scene.servers.zones[0].address], True, pace_s=0.15 if scene.full else 0.02)
 
 
@@ -149,7 +148,7 @@ def prepare_maze(servers: Servers) -> None:
 
 
 def run_maze(scene: Scene) -> Result:
-    return judge(scene, ["www.entry.maze."], limit("LIMIT_SERVER_QUESTIONS") + 2)
+    return judge(scene, ["www.entry.maze."], limit("LIMIT_SERVER_LOOKUPS") + 2)
 
 
 # Addresses that are the victim's.
@@ -163,7 +162,7 @@ def prepare_wide(servers: Servers) -> None:
 
 def run_wide(scene: Scene) -> Result:
     victims = [zone.address for zone in scene.servers.zones[:-1]]
-    return judge(scene, ["www.sub.evil."], limit("LIMIT_TRIES_PER_ZONE"), victims, True)
+    return judge(scene, ["www.sub.evil."], limit("LIMIT_TRIES_REFUSED"), victims, True)
 
 
 def prepare_shared(servers: Servers) -> None:
@@ -220,10 +219,10 @@ ATTACKS = [
            "Maury 2015 (iDNS); CVE-2014-8500, CVE-2014-8601", "a budget of look-ups of addresses, and of their depth",
            "no budget but the deadline", prepare_maze, run_maze, Berthd, lambda: Berthd("spendthrift"), peers=PEERS),
     Attack("wide", "32 name servers whose addresses are all the victim's, which refuses",
-           "CVE-2020-8616 with glue", "so many tries for one question to one zone", "a zone's servers are asked without end",
+           "Afek et al. 2020 (NXNSAttack), with glue", "six refusals of a zone's servers stand for all", "a zone's servers are asked without end",
            prepare_wide, run_wide, Berthd, lambda: Berthd("tireless"), peers=PEERS),
     Attack("shared-glue", "20 zones with the address of a stranger, who is silent",
-           "RFC 5358 section 3 (resolvers as reflectors); RFC 9520 section 2.2", "three tries at one address",
+           "RFC 5358 section 3 (resolvers as reflectors); RFC 9520 section 2.2", "three tries at one address; one where it has been silent for long",
            "a zone's servers are asked without end", prepare_shared, run_shared, Berthd, lambda: Berthd("tireless"), peers=PEERS),
     Attack("aka", "100 name servers that are aliases of names in the victim's zone",
            "RFC 2181 section 10.3; Afek et al. 2020 (NXNSAttack)", "five look-ups of servers' addresses for one zone",

@@ -9,6 +9,6 @@ struct question __wrap_minimiser_next(
 struct question __wrap_minimiser_next(
 	struct minimiser *m, const struct request *rq, const struct question *q, const struct cut *cut)
 {
-	m->is_alias = false;
+	m->aliases = 0;
 	return __real_minimiser_next(m, rq, q, cut);
 }

@@ -2,6 +2,7 @@
 #include "resolve/cut.h"
 
 bool __wrap_cut_can_ask(const struct cut_address *address);
+bool __wrap_cut_take_refusal(struct cut *cut);
 unsigned __wrap_cut_tries(const struct cut *cut);
 
 bool __wrap_cut_can_ask(const struct cut_address *address)
@@ -13,4 +14,10 @@ unsigned __wrap_cut_tries(const struct cut *cut)
 {
 	(void)cut;
 	return UINT32_MAX;
+}
+
+bool __wrap_cut_take_refusal(struct cut *cut)
+{
+	(void)cut;
+	return true;
 }
