@@ -12,17 +12,17 @@
 #include "resolve/lookup.h"
 
 enum {
-	EXPLORE_ONE_IN = 24, /* how often any server is as good as the best */
+	EXPLORE_ONE_IN = 24,     /* how often any server is as good as the best */
 	STRANGER_US = 40 * 1000, /* a server never asked is taken for this fast: it gets its chance */
 	SILENCE_COST_US = 400 * 1000,
 	SILENCE_COUNTS_S = 60, /* how long a silence is held against a server */
-	SILENCE_MAX = 6, /* such a server is deaf: one try has to do until it is heard again */
-	EMPTY_BELIEVED = 3, /* servers that say nothing at all */
+	SILENCE_MAX = 6,       /* such a server is deaf: one try has to do until it is heard again */
+	EMPTY_BELIEVED = 3,    /* servers that say nothing at all */
 };
 
 static uint32_t silence_cost_us(const struct facts *facts, uint64_t now_us)
 {
-	if (facts->silences == 0 || now_us - facts->silent_us > SILENCE_COUNTS_S * 1000000ull)
+	if (facts->silences == 0 || now_us > facts->silent_us + SILENCE_COUNTS_S * 1000000ull)
 		return 0;
 	unsigned times = facts->silences < SILENCE_MAX ? facts->silences : SILENCE_MAX;
 	return SILENCE_COST_US << (times - 1);

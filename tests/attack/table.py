@@ -10,6 +10,7 @@ import exhaustion
 import forced_tcp
 import fragments
 import generator
+import heavy
 import kaminsky
 import nat
 import reaction
@@ -37,4 +38,5 @@ ATTACKS: list[Attack] = [
     *amplify_servers.ATTACKS,
     *amplify_aliases.ATTACKS,
     *amplify_retries.ATTACKS,
+    heavy.ATTACK,
 ]

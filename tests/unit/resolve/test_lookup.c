@@ -63,7 +63,7 @@ static const struct zone zones[] = {
 #define WIDE(n) {"wide.org", NS, "n" n ".wide.org"}, {"n" n ".wide.org", A, "198.51.100.3" n},
 			WIDE("0") WIDE("1") WIDE("2") WIDE("3") WIDE("4") WIDE("5") WIDE("6") WIDE("7")
 #undef WIDE
-			{"loopback.org", NS, "ns.loopback.org"},
+				{"loopback.org", NS, "ns.loopback.org"},
 			{"ns.loopback.org", A, "127.0.0.1"},
 		}},
 	{"example.org", {{EXAMPLE, GOOD}},
