@@ -80,7 +80,7 @@ def prepare_insist(servers: Servers) -> None:
 
 def run_insist(scene: Scene) -> Result:
     bound, zone = limit("LIMIT_TRIES_PER_ADDRESS"), scene.servers.zones[0]
-    count, asked = 0, scene.size(20, 5)
+    count, asked = 0, scene.size(10, 5)
     for _ in range(asked):
         scene.target.ask("www.dead.", patience_s=6.0)
         count = len(zone.asked)
