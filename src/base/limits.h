@@ -20,22 +20,30 @@
 #define LIMIT_DEPTH            6  /* a lookup within a lookup, for addresses of servers: iDNS attack, TsuNAME */
 #define LIMIT_SERVER_LOOKUPS   12 /* lookups of server addresses: NXNSAttack, NRDelegation CVE-2022-3204 */
 #define LIMIT_REQUEST_BYTES    (2u << 20) /* arena of one request; the largest replies are 64 KiB each */
-#define LIMIT_TRIES_PER_ZONE   12         /* questions sent to one zone's servers for one question */
-#define LIMIT_TRIES_FIRST      3          /* the same for servers with first: true: there must be time for the others */
-#define LIMIT_REQUESTS_BYTES   (64u << 20) /* arenas of all requests of a worker */
-#define LIMIT_ANSWER_ANY       16          /* rrsets kept of an answer to ANY (RFC 8482) */
-#define LIMIT_PROOFS           8           /* NSEC or NSEC3 rrsets kept of a denial: four prove any (RFC 5155 7.2) */
-#define LIMIT_STORY_EVENTS     256         /* lines of `berth why`; the rest is counted */
+#define LIMIT_TRIES_PER_ZONE   12         /* questions sent to one zone's servers for one question: resend loops */
+#define LIMIT_TRIES_PER_ADDRESS                                                                                        \
+	3                      /* of these to one address: resend loops (TC, FORMERR, BADCOOKIE), dead servers (PRSD) */
+#define LIMIT_TRIES_DEAF     1 /* to one that has been silent for long (PRSD, strangers' addresses as glue) */
+#define LIMIT_TRIES_REFUSED  6 /* so many servers of a zone said no: the others would (NXNSAttack with glue) */
+#define LIMIT_TRIES_FIRST    3 /* the same for servers with first: true: there must be time for the others */
+#define LIMIT_REQUESTS_BYTES (64u << 20) /* arenas of all requests of a worker */
+#define LIMIT_ANSWER_ANY     16          /* rrsets kept of an answer to ANY (RFC 8482) */
+#define LIMIT_PROOFS         8           /* NSEC or NSEC3 rrsets kept of a denial: four prove any (RFC 5155 7.2) */
+#define LIMIT_STORY_EVENTS   256         /* lines of `berth why`; the rest is counted */
 
 /* --- servers of one zone --- */
 #define LIMIT_CUT_SERVERS   16 /* name servers of one zone looked at: huge NS sets, NXNSAttack */
 #define LIMIT_CUT_AGE_S     10 /* a delegation whose servers all fail is asked for again when it is so old: TsuNAME */
-#define LIMIT_CUT_LOOKUPS   5  /* of its servers\' addresses, for one question: NXNSAttack */
-#define LIMIT_CUT_ADDRESSES 32 /* addresses of one zone's servers looked at */
+#define LIMIT_CUT_LOOKUPS   5  /* of its servers' addresses, for one question: NXNSAttack, NRDelegation CVE-2022-3204 */
+#define LIMIT_CUT_ADDRESSES 32 /* addresses of one zone's servers looked at: NXNSAttack with glue */
 
 /* --- minimisation (RFC 9156 2.3) --- */
 #define LIMIT_MINIMISE_STEPS  10 /* MAX_MINIMISE_COUNT */
 #define LIMIT_MINIMISE_SINGLE 4  /* MINIMISE_ONE_LAB */
+/* Whoever strings aliases together must not choose how many questions each costs (CAMP, Unchained): */
+#define LIMIT_MINIMISE_ALIASES      3 /* after so many their targets are asked for whole at once; before, */
+#define LIMIT_MINIMISE_ALIAS_LABELS 2 /* they are hidden from the root and from top-level domains, */
+#define LIMIT_MINIMISE_ALIAS_STEPS  2 /* in so many questions, and then asked for whole */
 
 /* --- time --- */
 #define LIMIT_TRY_MARGIN_MS  100   /* waited beyond the usual time of a server: jitter, its load and ours */
@@ -72,22 +80,23 @@
 #define LIMIT_TCP_ONLY_S 60 /* for so long */
 
 /* --- ports --- */
-#define LIMIT_FEW_PORTS    2048  /* fewer usable ones are warned about: RFC 6056 3.2 wants as many as possible */
-#define LIMIT_PORT_DRAWS   64    /* draws before the free ports are listed and one of those drawn */
-#define LIMIT_PORT_TAKEN_S 10    /* a port found taken by another program is not tried again for so long */
-#define LIMIT_LEND_TRIES   1024  /* ports tried for one loan: others may hold 97 of 100; each is remembered */
-#define LIMIT_LACK_S       60    /* that ports are short is said once in so long, for each cause */
-#define LIMIT_DUSK_MS      50    /* a reserved port stays connected to its server for so long after its exchange */
-#define LIMIT_LINGER_MS    2000  /* a port whose question timed out waits so long for the late reply */
-#define LIMIT_GIVEN_UP     64    /* questions remembered that timed out on a port which could not wait, */
-#define LIMIT_GIVEN_UP_S   5     /* for so long */
-#define LIMIT_LINGERING    1024  /* ports that do so at once, of each worker */
-#define LIMIT_QUEUE_MS     1000  /* an exchange waits so long for a port when ports.max are lent */
-#define LIMIT_QUEUE        4096  /* exchanges of a worker that wait at once */
-#define LIMIT_SERVER_SHARE 4     /* one server may hold a 4th of ports.max, so that a deaf one cannot hold them all, */
-#define LIMIT_ZONE_SHARE   2     /* and the servers of one zone half */
-#define LIMIT_LOOK_S       5     /* who else holds ports on this machine is looked at that often */
-#define LIMIT_LEDGER       65536 /* loans remembered: with 7,000 questions a second some nine seconds */
+#define LIMIT_FEW_PORTS    2048 /* fewer usable ones are warned about: RFC 6056 3.2 wants as many as possible */
+#define LIMIT_PORT_DRAWS   64   /* draws before the free ports are listed and one of those drawn */
+#define LIMIT_PORT_TAKEN_S 10   /* a port found taken by another program is not tried again for so long */
+#define LIMIT_LEND_TRIES   1024 /* ports tried for one loan: others may hold 97 of 100; each is remembered */
+#define LIMIT_LACK_S       60   /* that ports are short is said once in so long, for each cause */
+#define LIMIT_DUSK_MS      50   /* a reserved port stays connected to its server for so long after its exchange */
+#define LIMIT_LINGER_MS    2000 /* a port whose question timed out waits so long for the late reply */
+#define LIMIT_GIVEN_UP     64   /* questions remembered that timed out on a port which could not wait, */
+#define LIMIT_GIVEN_UP_S   5    /* for so long */
+#define LIMIT_LINGERING    1024 /* ports that do so at once, of each worker */
+#define LIMIT_QUEUE_MS     1000 /* an exchange waits so long for a port when ports.max are lent */
+#define LIMIT_QUEUE        4096 /* exchanges of a worker that wait at once */
+#define LIMIT_SERVER_SHARE                                                                                             \
+	4                  /* one server may hold a 4th of ports.max, so that a deaf one cannot hold them all (PRSD), */
+#define LIMIT_ZONE_SHARE 2 /* and the servers of one zone half */
+#define LIMIT_LOOK_S     5 /* who else holds ports on this machine is looked at that often */
+#define LIMIT_LEDGER     65536 /* loans remembered: with 7,000 questions a second some nine seconds */
 
 /* --- the web page: a stranger must not be able to keep others out, nor cost a resolver its time --- */
 #define LIMIT_WEB_CLIENTS      96          /* connections at once, */
@@ -122,4 +131,4 @@
 #define LIMIT_PREFETCH_TTL_S 10    /* unless that is too short to be worth it */
 #define LIMIT_STALE_MS       1800  /* RFC 8767 5: so long a new answer is waited for where there is an old one, */
 #define LIMIT_STALE_TTL_S    30    /* which is then good for so long */
-#define LIMIT_FAILURE_TTL_S  5     /* RFC 9520 3.2: failures are cached, at least one second, at most five minutes */
+#define LIMIT_FAILURE_TTL_S  5     /* RFC 9520 3.2: failures are cached, one second to five minutes (TsuNAME, PRSD) */

@@ -97,6 +97,14 @@ static void set_header(uint8_t *wire, const struct answer *answer)
 }
 
 /* What is put together here may exceed what one message holds; the scratch is as large as a message can be. */
+bool answer_has_owner(const struct answer *answer, const uint8_t *name)
+{
+	for (uint16_t i = 0; i < answer->count[SECTION_ANSWER]; i++)
+		if (name_is_equal(answer->set[SECTION_ANSWER][i]->owner, name))
+			return true;
+	return false;
+}
+
 int answer_write(struct answer_wire *out, struct arena *arena, const struct answer *answer, const struct question *q,
 	bool dnssec_ok)
 {

@@ -130,6 +130,9 @@ struct answer {
 	const char *ede_extra; /* plain words for EXTRA-TEXT; NULL for none */
 };
 
+/* Whether its answer section has records at the name: a chain of aliases that comes there again is a loop. */
+bool answer_has_owner(const struct answer *answer, const uint8_t *name);
+
 /* A finished answer in wire form without OPT: header (ID 0, QR, RA), question, records. Lives in the arena. */
 struct answer_wire {
 	uint8_t *wire;

@@ -255,6 +255,34 @@ void cut_descend(struct cut *cut, struct request *rq, const struct message *repl
 		add_cached_addresses(cut, rq);
 }
 
+bool cut_can_ask(const struct cut_address *address)
+{
+	return !address->dropped && address->tries < (address->is_deaf ? LIMIT_TRIES_DEAF : LIMIT_TRIES_PER_ADDRESS);
+}
+
+unsigned cut_tries(const struct cut *cut)
+{
+	return cut->first ? LIMIT_TRIES_FIRST : LIMIT_TRIES_PER_ZONE;
+}
+
+bool cut_take_lookup(struct cut *cut)
+{
+	if (cut->lookups >= LIMIT_CUT_LOOKUPS)
+		return false;
+	cut->lookups++;
+	return true;
+}
+
+bool cut_take_refusal(struct cut *cut)
+{
+	return ++cut->refusals < LIMIT_TRIES_REFUSED;
+}
+
+bool cut_may_have_moved(const struct cut *cut)
+{
+	return cut->age_s >= LIMIT_CUT_AGE_S && !name_is_root(cut->zone);
+}
+
 void cut_revive(struct cut *cut, unsigned count)
 {
 	for (unsigned i = 0; i < cut->addresses && count > 0; i++) {

@@ -20,6 +20,7 @@ struct cut_address {
 	struct addr addr;
 	uint32_t cost_us; /* what asking it may take, as far as is known; 0: not looked at yet */
 	uint8_t tries;
+	bool is_deaf; /* it has been silent for long */
 	bool dropped; /* not asked again for this question */
 	bool no_edns;
 	bool no_edns_shown; /* by a reply with the question in it */
@@ -35,7 +36,8 @@ struct cut {
 	bool first;        /* where they fail, the zone's own are looked for */
 	struct cut_server server[LIMIT_CUT_SERVERS];
 	unsigned servers;
-	unsigned lookups; /* for addresses of its servers, so far */
+	unsigned lookups;  /* for addresses of its servers, so far */
+	unsigned refusals; /* of its servers, to answer the question that is asked now */
 	struct cut_address address[LIMIT_CUT_ADDRESSES];
 	unsigned addresses;
 };
@@ -60,6 +62,16 @@ static inline bool cut_is_hints(const struct cut *cut)
 /* Adds the addresses that delegations gave for its servers, whatever those say themselves: the last resort, where parent
  * and child differ. False when there is none that has not been asked. */
 bool cut_add_glue(struct cut *cut, struct request *rq);
+/* Whether the address is good for another try at the question that is asked now. */
+bool cut_can_ask(const struct cut_address *address);
+/* How many questions its servers are sent for the sake of one. */
+unsigned cut_tries(const struct cut *cut);
+/* Takes one of the few lookups of its servers' addresses that a question may cause; false: there is none left. */
+bool cut_take_lookup(struct cut *cut);
+/* Counts a server that said no; false: so many have that the others need not be asked. */
+bool cut_take_refusal(struct cut *cut);
+/* Whether it is so old that, when all its servers fail, its parent is asked whether the zone has moved. */
+bool cut_may_have_moved(const struct cut *cut);
 /* Gives a few of the dropped addresses another chance, for another question. */
 void cut_revive(struct cut *cut, unsigned count);
 /* Adds the addresses of a server's A or AAAA rrset, as far as they may be asked. */

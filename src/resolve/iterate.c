@@ -1,4 +1,4 @@
-/* Decides the walk down the tree: which name is asked of which zone, one referral per round, and what of a final reply
+/* Decides the walk down the tree: one referral per round, minimised names, and what of a final reply
  * goes into the cache. */
 #include "resolve/iterate.h"
 
@@ -6,43 +6,10 @@
 #include "base/counters.h"
 #include "base/error.h"
 #include "base/limits.h"
+#include "resolve/minimise.h"
 #include "resolve/servers.h"
 
-/* --- minimisation --- */
-
-enum { REVIVE = 3, MINIMISE_ALIAS_LABELS = 2, MINIMISE_ALIAS_STEPS = 2 };
-
-struct minimiser {
-	unsigned labels; /* of the name asked last; 0: none yet */
-	unsigned steps;
-	bool off;
-	bool is_alias;         /* the name is an alias's target: somebody else's choice */
-	const uint8_t *denied; /* a minimised name that does not exist, if the whole name does not either */
-};
-
-/* The next question for the zone: one label more than the zone has or than was asked last; whole labels at once when
- * the name is long (RFC 9156 2.3). */
-static struct question next_question(
-	struct minimiser *m, const struct request *rq, const struct question *q, const struct cut *cut)
-{
-	unsigned all = name_labels(q->name), have = name_labels(cut->zone);
-	if (m->labels > have)
-		have = m->labels;
-	unsigned next = have + 1;
-	/* Whoever strings aliases together must not choose how many questions each costs (CAMP, Unchained): their targets
-	 * are hidden from the root and from top-level domains, and then asked for whole. */
-	if (m->is_alias && (have >= MINIMISE_ALIAS_LABELS || m->steps >= MINIMISE_ALIAS_STEPS))
-		return *q;
-	if (m->steps >= LIMIT_MINIMISE_SINGLE && all > have) {
-		unsigned rounds = LIMIT_MINIMISE_STEPS > m->steps ? LIMIT_MINIMISE_STEPS - m->steps : 1;
-		next = have + (all - have + rounds - 1) / rounds;
-	}
-	if (!rq->options.minimise || m->off || cut->recursive || m->steps >= LIMIT_MINIMISE_STEPS || next >= all)
-		return *q;
-	m->labels = next;
-	m->steps++;
-	return (struct question){.name = name_suffix(q->name, next), .type = KNOT_RRTYPE_A, .rclass = q->rclass};
-}
+enum { REVIVE = 3 }; /* servers that get another chance with a whole name */
 
 /* --- what is final --- */
 
@@ -271,7 +238,7 @@ static bool go_back(struct request *rq, struct cut *cut, const struct question *
 {
 	if (cut->first)
 		cut_closest_unrouted(cut, rq, q);
-	else if (cut->age_s >= LIMIT_CUT_AGE_S && !name_is_root(cut->zone))
+	else if (cut_may_have_moved(cut))
 		cut_above(cut, rq);
 	else
 		return false;
@@ -290,7 +257,7 @@ int iterate_await(struct request *rq, const struct frame *frame, struct found *o
 {
 	const struct question *q = frame->question;
 	/* Addresses of servers are asked for by their whole name: whoever names them must not choose how often. */
-	struct minimiser m = {.off = frame->depth > 0, .is_alias = frame->aliases > 0};
+	struct minimiser m = {.off = frame->depth > 0, .aliases = frame->aliases};
 	struct cut *cut = arena_alloc(&rq->arena, sizeof(*cut)); /* 2 KiB: too much for a fiber's frame */
 	struct reply *reply = arena_alloc(&rq->arena, sizeof(*reply));
 	cut_closest(cut, rq, q);
@@ -299,7 +266,7 @@ int iterate_await(struct request *rq, const struct frame *frame, struct found *o
 	tell_route(rq, cut);
 	prime_await(rq, frame, cut, reply);
 	for (;;) {
-		struct question ask = next_question(&m, rq, q, cut);
+		struct question ask = minimiser_next(&m, rq, q, cut);
 		bool is_whole = ask.name == q->name;
 		if (!is_whole && is_known(rq, &m, &ask))
 			continue;

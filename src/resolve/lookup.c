@@ -103,20 +103,12 @@ static void append_sets(struct request *rq, struct answer *answer, enum section 
 	answer->count[section] = all;
 }
 
-static bool is_loop(const struct answer *answer, const uint8_t *target)
-{
-	for (uint16_t i = 0; i < answer->count[SECTION_ANSWER]; i++)
-		if (name_is_equal(answer->set[SECTION_ANSWER][i]->owner, target))
-			return true;
-	return false;
-}
-
 /* The next name of a chain of aliases, or NULL where it ends: in a loop, or in rdata that is no name. */
 static const uint8_t *follow(struct request *rq, struct answer *answer, const struct found *found)
 {
 	append_sets(rq, answer, SECTION_ANSWER, found);
 	const uint8_t *target = rrset_target(&rq->arena, found->set[found->count - 1], 0);
-	if (target == NULL || is_loop(answer, target))
+	if (target == NULL || answer_has_owner(answer, target))
 		return NULL;
 	if (rq->story != NULL) {
 		char text[NAME_TEXT];
@@ -238,13 +230,15 @@ static int add_looked_up_await(
 	return 0;
 }
 
+/* Where nobody could be asked for the one family, nobody is asked for the other: it would be the same servers again, and
+ * who names them may be an attacker (NRDelegation). */
 int lookup_addresses_await(struct request *rq, const struct frame *frame, struct cut *cut, const uint8_t *name)
 {
-	int ret = E_NOSERVER;
+	int ret = 0;
 	unsigned before = cut->addresses;
 	if (rq->options.ipv4)
 		ret = add_looked_up_await(rq, frame, cut, name, KNOT_RRTYPE_A);
-	if ((ret == 0 || ret == E_NOSERVER) && cut->addresses == before && rq->options.ipv6)
+	if (ret == 0 && cut->addresses == before && rq->options.ipv6)
 		ret = add_looked_up_await(rq, frame, cut, name, KNOT_RRTYPE_AAAA);
 	return ret;
 }

@@ -13,6 +13,7 @@
 #include "resolve/lending.h"
 #include "resolve/lookup.h"
 #include "resolve/routes.h"
+#include "resolve/waiters.h"
 
 enum { JOB_BUCKETS = 4096 };
 
@@ -20,8 +21,7 @@ enum { JOB_BUCKETS = 4096 };
 struct job {
 	struct job *next; /* in its bucket */
 	struct link link; /* among all */
-	struct link waiters;
-	unsigned waiter_count;
+	struct waiters waiters;
 	bool shared;
 	bool dnssec_ok;
 	struct answer_key key;
@@ -205,11 +205,9 @@ static void deliver(struct job *job, struct answer *answer, int ret)
 		.arena = &job->request.arena,
 		.elapsed_us = now_us - job->begin_us,
 	};
-	while (!link_is_empty(&job->waiters)) {
-		struct waiter *waiter = container_of(job->waiters.next, struct waiter, link);
-		link_remove(&waiter->link);
+	struct waiter *waiter;
+	while ((waiter = waiters_take(&job->waiters)) != NULL)
 		waiter->on_answer(waiter, &outcome);
-	}
 }
 
 static void free_job(struct job *job)
@@ -283,7 +281,7 @@ static struct job *make_job(struct resolver *resolver, const struct ask *ask, co
 	job->key = *key;
 	job->dnssec_ok = ask->dnssec_ok;
 	job->begin_us = clock_mono_us();
-	link_init(&job->waiters);
+	waiters_init(&job->waiters);
 	link_init(&job->link);
 	rq->resolver = resolver;
 	rq->options = resolver->options;
@@ -312,12 +310,6 @@ static void remember_job(struct resolver *resolver, struct job *job, bool shared
 	resolver->job_count++;
 }
 
-static void add_waiter(struct job *job, struct waiter *waiter)
-{
-	link_append(&job->waiters, &waiter->link);
-	job->waiter_count++;
-}
-
 int resolver_ask(struct resolver *resolver, const struct ask *ask, struct waiter *waiter)
 {
 	struct answer_key key;
@@ -325,23 +317,20 @@ int resolver_ask(struct resolver *resolver, const struct ask *ask, struct waiter
 	bool shared = !ask->fresh && !ask->story;
 	struct job *job = shared ? *find_job(resolver, &key) : NULL;
 	if (job != NULL) {
-		if (job->waiter_count >= LIMIT_WAITERS)
-			return E_BUSY;
-		counters_add(COUNT_ANSWERS_MERGED, 1);
-		add_waiter(job, waiter);
-		return 0;
+		int ret = waiters_add(&job->waiters, waiter);
+		counters_add(COUNT_ANSWERS_MERGED, ret == 0);
+		return ret;
 	}
 	if (resolver->job_count >= LIMIT_REQUESTS || resolver->bytes > LIMIT_REQUESTS_BYTES) {
 		counters_add(COUNT_LOOKUPS_SHED, 1);
 		return E_BUSY;
 	}
 	job = make_job(resolver, ask, &key);
-	if (fiber_spawn(resolver->conf.loop, run_job, job) != 0) {
+	if (waiters_add(&job->waiters, waiter) != 0 || fiber_spawn(resolver->conf.loop, run_job, job) != 0) {
 		free_job(job);
 		return E_BUSY;
 	}
 	remember_job(resolver, job, shared);
-	add_waiter(job, waiter);
 	return 0;
 }
 

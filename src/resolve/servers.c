@@ -12,21 +12,25 @@
 #include "resolve/lookup.h"
 
 enum {
-	EXPLORE_ONE_IN = 24, /* how often any server is as good as the best */
-	TRIES_PER_ADDRESS = 3,
+	EXPLORE_ONE_IN = 24,     /* how often any server is as good as the best */
 	STRANGER_US = 40 * 1000, /* a server never asked is taken for this fast: it gets its chance */
 	SILENCE_COST_US = 400 * 1000,
 	SILENCE_COUNTS_S = 60, /* how long a silence is held against a server */
-	SILENCE_MAX = 6,
-	EMPTY_BELIEVED = 3, /* servers that say nothing at all */
+	SILENCE_MAX = 6,       /* such a server is deaf: one try has to do until it is heard again */
+	EMPTY_BELIEVED = 3,    /* servers that say nothing at all */
 };
 
 static uint32_t silence_cost_us(const struct facts *facts, uint64_t now_us)
 {
-	if (facts->silences == 0 || now_us - facts->silent_us > SILENCE_COUNTS_S * 1000000ull)
+	if (facts->silences == 0 || now_us > facts->silent_us + SILENCE_COUNTS_S * 1000000ull)
 		return 0;
 	unsigned times = facts->silences < SILENCE_MAX ? facts->silences : SILENCE_MAX;
 	return SILENCE_COST_US << (times - 1);
+}
+
+static bool is_deaf(const struct facts *facts, uint64_t now_us)
+{
+	return facts->silences >= SILENCE_MAX && silence_cost_us(facts, now_us) > 0;
 }
 
 /* Looked at once for a question: each look takes a lock. */
@@ -36,6 +40,7 @@ static void weigh(const struct request *rq, struct cut_address *address)
 	facts_get(rq->resolver->conf.facts, &address->addr, &facts);
 	uint32_t us = facts.srtt_us != 0 ? facts.srtt_us + facts.rttvar_us : STRANGER_US;
 	address->cost_us = us + silence_cost_us(&facts, request_now_us(rq));
+	address->is_deaf = is_deaf(&facts, request_now_us(rq));
 }
 
 static void weigh_new(const struct request *rq, struct cut *cut)
@@ -51,17 +56,12 @@ static uint64_t cost_us(const struct cut_address *address)
 	return cost + random_below((uint32_t)(cost / 4 + 1)); /* equals take turns */
 }
 
-static bool can_ask(const struct cut_address *address)
-{
-	return !address->dropped && address->tries < TRIES_PER_ADDRESS;
-}
-
 static struct cut_address *choose_any(struct cut *cut)
 {
 	struct cut_address *chosen = NULL;
 	unsigned seen = 0;
 	for (unsigned i = 0; i < cut->addresses; i++)
-		if (can_ask(&cut->address[i]) && random_below(++seen) == 0)
+		if (cut_can_ask(&cut->address[i]) && random_below(++seen) == 0)
 			chosen = &cut->address[i];
 	return chosen;
 }
@@ -74,7 +74,7 @@ static struct cut_address *choose(struct cut *cut)
 	uint64_t best_us = UINT64_MAX;
 	for (unsigned i = 0; i < cut->addresses; i++) {
 		struct cut_address *address = &cut->address[i];
-		uint64_t us = can_ask(address) ? cost_us(address) : UINT64_MAX;
+		uint64_t us = cut_can_ask(address) ? cost_us(address) : UINT64_MAX;
 		if (us < best_us) {
 			best = address;
 			best_us = us;
@@ -101,10 +101,11 @@ static int find_addresses_await(struct request *rq, const struct frame *frame, s
 {
 	for (unsigned i = 0; i < cut->servers; i++) {
 		struct cut_server *server = &cut->server[i];
-		if (server->looked_up || cut->lookups >= LIMIT_CUT_LOOKUPS)
+		if (server->looked_up)
 			continue;
+		if (!cut_take_lookup(cut))
+			break;
 		server->looked_up = true;
-		cut->lookups++;
 		unsigned before = cut->addresses;
 		int ret = lookup_addresses_await(rq, frame, cut, server->name);
 		if (ret != 0 && ret != E_NOSERVER && ret != E_CROWDED)
@@ -142,6 +143,9 @@ static void note_failure(struct request *rq, struct cut_address *address, int re
 {
 	if (ret == E_UNREACH)
 		note_no_route(rq, &address->addr);
+	struct facts facts; /* others may have met with silence meanwhile */
+	facts_get(rq->resolver->conf.facts, &address->addr, &facts);
+	address->is_deaf = is_deaf(&facts, request_now_us(rq));
 	address->dropped = ret != E_TIMEOUT && ret != E_MISMATCH && ret != E_REFUSED && ret != E_CROWDED;
 }
 
@@ -215,8 +219,8 @@ int servers_ask_await(
 	struct request *rq, const struct frame *frame, struct cut *cut, const struct question *q, struct reply *out)
 {
 	int nobody = E_NOSERVER; /* said when nobody is left to ask */
-	unsigned empty = 0, most = cut->first ? LIMIT_TRIES_FIRST : LIMIT_TRIES_PER_ZONE;
-	cut->lookups = 0;
+	unsigned empty = 0, most = cut_tries(cut);
+	cut->lookups = cut->refusals = 0;
 	for (unsigned i = 0; i < cut->addresses; i++)
 		cut->address[i].tries = 0; /* tries count for one question; what was dropped stays so */
 	weigh_new(rq, cut);
@@ -250,6 +254,8 @@ int servers_ask_await(
 		if (ret == E_CROWDED)
 			nobody = E_CROWDED;
 		tries += ret == E_NOENT;
+		if (ret == E_NOENT && address->dropped && !is_empty && !cut_take_refusal(cut))
+			return nobody;
 	}
 	return nobody;
 }

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import amplify_aliases
+import amplify_retries
+import amplify_servers
 import birthday
 import exhaustion
 import forced_tcp
 import fragments
 import generator
+import heavy
 import kaminsky
 import nat
 import reaction
@@ -31,4 +35,8 @@ ATTACKS: list[Attack] = [
     nat.ATTACK,
     squatter.ATTACK,
     *exhaustion.ATTACKS,
+    *amplify_servers.ATTACKS,
+    *amplify_aliases.ATTACKS,
+    *amplify_retries.ATTACKS,
+    heavy.ATTACK,
 ]

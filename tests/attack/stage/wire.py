@@ -8,9 +8,9 @@ import struct
 from dataclasses import dataclass
 from ipaddress import ip_address
 
-A, NS, SOA, TXT, AAAA, OPT, ANY = 1, 2, 6, 16, 28, 41, 255
+A, NS, CNAME, SOA, TXT, AAAA, DNAME, OPT, ANY = 1, 2, 5, 6, 16, 28, 39, 41, 255
 QR, AA, TC, RD = 0x8000, 0x0400, 0x0200, 0x0100
-NOERROR, FORMERR, SERVFAIL, NXDOMAIN, REFUSED = 0, 1, 2, 3, 5
+NOERROR, FORMERR, SERVFAIL, NXDOMAIN, REFUSED, BADVERS, BADCOOKIE = 0, 1, 2, 3, 5, 16, 23
 COOKIE = 10
 
 Record = tuple[bytes, int, int, bytes]
@@ -41,6 +41,14 @@ def a(owner: bytes, to: str, ttl: int = 300) -> Record:
 
 def ns(owner: bytes, server: bytes, ttl: int = 300) -> Record:
     return owner, NS, ttl, server
+
+
+def cname(owner: bytes, target: bytes, ttl: int = 300) -> Record:
+    return owner, CNAME, ttl, target
+
+
+def dname(owner: bytes, target: bytes, ttl: int = 300) -> Record:
+    return owner, DNAME, ttl, target
 
 
 def soa(owner: bytes, ttl: int = 300) -> Record:

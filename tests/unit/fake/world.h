@@ -22,7 +22,7 @@ enum manner {
 	POISON,     /* adds records of www.victim.org wherever it can */
 };
 
-enum { ZONE_SERVERS = 3, ZONE_RECORDS = 40 };
+enum { ZONE_SERVERS = 8, ZONE_RECORDS = 96 };
 
 struct zone_record {
 	const char *owner;

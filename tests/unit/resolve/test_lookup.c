@@ -6,6 +6,7 @@
 #include "base/counters.h"
 #include "base/hash.h"
 #include "base/limits.h"
+#include "cache/facts.h"
 #include "resolve/resolver.h"
 #include "unit/fake/clock.h"
 #include "unit/fake/world.h"
@@ -43,6 +44,7 @@ static const struct zone zones[] = {
 			{"ns2.lame.org", A, "198.51.100.22"},
 			{"refused.org", NS, "ns.refused.org"},
 			{"ns.refused.org", A, "198.51.100.23"},
+			{"needy.org", NS, "ns2.refused.org"},
 			{"deaf.org", NS, "ns.deaf.org"},
 			{"ns.deaf.org", A, DEAF},
 			{"half.org", NS, "ns.half.org"},
@@ -58,7 +60,10 @@ static const struct zone zones[] = {
 			{"lone.org", NS, "ns.victim.org", 3600}, /* no glue: the address has to be looked up */
 			{"cyc1.org", NS, "ns.cyc2.org"},
 			{"cyc2.org", NS, "ns.cyc1.org"},
-			{"loopback.org", NS, "ns.loopback.org"},
+#define WIDE(n) {"wide.org", NS, "n" n ".wide.org"}, {"n" n ".wide.org", A, "198.51.100.3" n},
+			WIDE("0") WIDE("1") WIDE("2") WIDE("3") WIDE("4") WIDE("5") WIDE("6") WIDE("7")
+#undef WIDE
+				{"loopback.org", NS, "ns.loopback.org"},
 			{"ns.loopback.org", A, "127.0.0.1"},
 		}},
 	{"example.org", {{EXAMPLE, GOOD}},
@@ -82,6 +87,11 @@ static const struct zone zones[] = {
 	{"sub.evil.org", {{VICTIM, GOOD}}, {{"www.sub.evil.org", A, "192.0.2.6"}}},
 	{"lame.org", {{"198.51.100.21", LAME}, {"198.51.100.22", GOOD}}, {{"www.lame.org", A, "192.0.2.7"}}},
 	{"refused.org", {{"198.51.100.23", REFUSES}}, {{"www.refused.org", A, "192.0.2.8"}}},
+	{"wide.org",
+		{{"198.51.100.30", REFUSES}, {"198.51.100.31", REFUSES}, {"198.51.100.32", REFUSES},
+			{"198.51.100.33", REFUSES}, {"198.51.100.34", REFUSES}, {"198.51.100.35", REFUSES},
+			{"198.51.100.36", REFUSES}, {"198.51.100.37", REFUSES}},
+		{{"wide.org", A, "192.0.2.8"}}},
 	{"half.org", {{DEAF, SILENT}, {"198.51.100.24", GOOD}}, {{"www.half.org", A, "192.0.2.9"}}},
 	{"plain.org", {{"198.51.100.25", NO_EDNS}}, {{"www.plain.org", A, "192.0.2.10"}}},
 	{"ent.org", {{"198.51.100.26", DENIES_ENT}}, {{"www.a.b.ent.org", A, "192.0.2.11"}}},
@@ -359,6 +369,39 @@ static void test_cycle(void **state)
 	assert_int_equal(counters_get(&counters, COUNT_LOOKUPS), 3); /* www.cyc1, ns.cyc2, ns.cyc1 */
 }
 
+/* Those who refuse to say a server's IPv4 address are not asked for the other (NRDelegation). */
+static void test_address_refused(void **state)
+{
+	(void)state;
+	options.ipv6 = true;
+	configure(false);
+	assert_int_equal(look_up("www.needy.org", A), 2);
+	assert_int_equal(world_asked("198.51.100.23", "ns2.refused.org.", A), 1);
+	assert_int_equal(world_asked("198.51.100.23", NULL, 0), 1);
+}
+
+/* A server that has been silent for long has one try to be heard in (PRSD). */
+static void test_deaf(void **state)
+{
+	struct addr deaf;
+	(void)state;
+	assert_int_equal(addr_parse(&deaf, DEAF, 53), 0);
+	assert_int_equal(look_up("w1.deaf.org", A), 2);
+	assert_int_equal(world_asked(DEAF, NULL, 0), LIMIT_TRIES_PER_ADDRESS);
+	for (int i = 0; i < 6; i++)
+		facts_note_silence(facts, &deaf);
+	assert_int_equal(look_up("w2.deaf.org", A), 2);
+	assert_int_equal(world_asked(DEAF, NULL, 0), LIMIT_TRIES_PER_ADDRESS + LIMIT_TRIES_DEAF);
+}
+
+/* Where six servers of a zone said no, the others are spared (NXNSAttack with glue). */
+static void test_refused_by_many(void **state)
+{
+	(void)state;
+	assert_int_equal(look_up("wide.org", A), 2);
+	assert_int_equal(world_asked(NULL, "wide.org.", A), 1 + LIMIT_TRIES_REFUSED);
+}
+
 /* The same question from three clients at once is one lookup; another is another. */
 static void test_merged(void **state)
 {
@@ -412,6 +455,9 @@ int main(void)
 		TEST(test_poison),
 		TEST(test_budget),
 		TEST(test_cycle),
+		TEST(test_address_refused),
+		TEST(test_deaf),
+		TEST(test_refused_by_many),
 		TEST(test_merged),
 		TEST(test_too_many_waiters),
 		TEST(test_free_while_running),
