@@ -70,6 +70,7 @@
 
 /* --- TCP to servers --- */
 #define LIMIT_UPSTREAMS          256  /* connections of a worker */
+#define LIMIT_UPSTREAM_SHARE     4    /* a 4th of them at most is for the servers of one zone */
 #define LIMIT_UPSTREAM_QUESTIONS 64   /* on one of them at once */
 #define LIMIT_UPSTREAM_STRANGERS 64   /* messages that answer none of them: then the connection ends */
 #define LIMIT_UPSTREAM_IDLE_MS   3000 /* without a question or reply: longer than one is waited for (RFC 7766 6.2.3) */

@@ -112,10 +112,15 @@ static void drop_oldest(struct answers *cache)
 	drop(cache, at);
 }
 
-void answers_free(struct answers *cache)
+void answers_clear(struct answers *cache)
 {
 	while (!link_is_empty(&cache->used))
 		drop_oldest(cache);
+}
+
+void answers_free(struct answers *cache)
+{
+	answers_clear(cache);
 	free(cache->bucket);
 	free(cache);
 }

@@ -29,6 +29,8 @@ void answer_key_make(struct answer_key *key, const struct question *q, bool dnss
 
 struct answers *answers_new(size_t bytes);
 void answers_free(struct answers *cache);
+/* Forgets everything. */
+void answers_clear(struct answers *cache);
 const struct answer_entry *answers_get(struct answers *cache, const struct answer_key *key, uint32_t now_s);
 void answers_put(struct answers *cache, const struct answer_key *key, const struct answer_wire *answer, uint32_t now_s);
 

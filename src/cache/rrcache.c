@@ -332,7 +332,10 @@ uint32_t rrcache_clamp(const struct rrcache *cache, uint32_t ttl_s)
 void rrcache_put(struct rrcache *cache, const struct cache_key *key, enum cache_kind kind, enum rank rank,
 	uint32_t ttl_s, const struct rrset *const sets[], uint16_t count)
 {
-	ttl_s = rrcache_clamp(cache, ttl_s);
+	/* What a parent says of its child ends when the parent says so: else ttl-min would make ghosts. */
+	bool is_parents = key->space == CACHE_CUT || key->space == CACHE_GLUE;
+	uint32_t clamped_s = rrcache_clamp(cache, ttl_s);
+	ttl_s = is_parents && ttl_s < clamped_s ? ttl_s : clamped_s;
 	if (ttl_s == 0)
 		return;
 	struct entry *entry = make_entry(key->name, sets, count);
@@ -359,6 +362,17 @@ void rrcache_put(struct rrcache *cache, const struct cache_key *key, enum cache_
 	pthread_mutex_unlock(&shard->lock);
 	if (keep_old || !fits)
 		free(entry);
+}
+
+void rrcache_clear(struct rrcache *cache)
+{
+	for (int i = 0; i < SHARDS; i++) {
+		struct shard *shard = &cache->shard[i];
+		pthread_mutex_lock(&shard->lock);
+		while (!link_is_empty(&shard->used))
+			drop_oldest(shard);
+		pthread_mutex_unlock(&shard->lock);
+	}
 }
 
 void rrcache_state(struct rrcache *cache, struct rrcache_state *out)

@@ -75,4 +75,6 @@ uint32_t rrcache_clamp(const struct rrcache *cache, uint32_t ttl_s);
 /* Stores for ttl_s, clamped. Something of higher rank that has not expired stays. TTL 0 is not stored. */
 void rrcache_put(struct rrcache *cache, const struct cache_key *key, enum cache_kind kind, enum rank rank,
 	uint32_t ttl_s, const struct rrset *const sets[], uint16_t count);
+/* Forgets everything. */
+void rrcache_clear(struct rrcache *cache);
 void rrcache_state(struct rrcache *cache, struct rrcache_state *out);

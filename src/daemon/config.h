@@ -50,6 +50,7 @@ struct config {
 		const char *root_hints;    /* NULL: built in */
 		const char *trust_anchors; /* NULL: built in; "none": no validation */
 		bool minimise, ipv4, ipv6, query_loopback, query_private;
+		bool nxdomain_cut; /* a name that does not exist has none below it */
 		enum config_glue glue;
 		bool priming; /* ask the root's servers who they are, before anything else */
 		struct config_route *forward, *stub;

@@ -75,7 +75,7 @@ struct config_raw_route {
 
 struct config_raw_resolver {
 	const char *root_hints, *trust_anchors, **ordinary;
-	enum config_switch minimise, ipv4, ipv6, query_loopback, query_private, priming;
+	enum config_switch minimise, ipv4, ipv6, query_loopback, query_private, priming, nxdomain_cut;
 	int glue; /* 1 + enum glue's order; 0: unset */
 	struct config_raw_route *forward, *stub;
 	unsigned forward_count, stub_count, ordinary_count;

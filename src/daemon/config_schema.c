@@ -88,6 +88,7 @@ static const cyaml_schema_field_t resolver_fields[] = {
 	CHOICE("query-loopback", config_raw_resolver, query_loopback, switch_words),
 	CHOICE("query-private", config_raw_resolver, query_private, switch_words),
 	CHOICE("glue", config_raw_resolver, glue, glue_words),
+	CHOICE("nxdomain-cut", config_raw_resolver, nxdomain_cut, switch_words),
 	CHOICE("priming", config_raw_resolver, priming, switch_words),
 	CYAML_FIELD_SEQUENCE(
 		"forward", MAY_BE_THERE, struct config_raw_resolver, forward, &route_schema, 0, LIMIT_CONFIG_ROUTES),

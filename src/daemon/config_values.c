@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -359,7 +360,9 @@ static bool is_zone(const char *text)
 	size_t label = 0, len = strlen(text);
 	if (strcmp(text, ".") == 0)
 		return true;
-	if (len == 0 || len > 254 || text[0] == '.')
+	if (len > 0 && text[len - 1] == '.')
+		len--;
+	if (len == 0 || len > 253 || text[0] == '.')
 		return false;
 	for (; *text != '\0'; text++) {
 		if ((unsigned char)*text <= ' ' || *text == '\\' || (*text == '.' && label == 0) || label > 63)
@@ -372,7 +375,9 @@ static bool is_zone(const char *text)
 static bool listens_on(const struct config *config, const struct addr *addr)
 {
 	for (size_t i = 0; i < config->listen_count; i++)
-		if (addr_equal(&config->listen[i], addr))
+		if (addr_equal(&config->listen[i], addr) ||
+			(addr_is_any(&config->listen[i]) && addr_is_loopback(addr) &&
+				addr_port(&config->listen[i]) == addr_port(addr)))
 			return true;
 	return false;
 }
@@ -391,11 +396,37 @@ static int read_route_to(
 		if (addr_parse(addr, raw->to[out->count], 53) != 0)
 			return refuse(r, to, out->count,
 				"is not an address; write ADDRESS or ADDRESS@PORT, for example 192.0.2.1@53");
+		if (addr_is_bogus(addr))
+			return refuse(r, to, out->count, "is no server's address; name one that can be asked");
+		if (addr_is_v6(addr) ? !r->config->resolver.ipv6 : !r->config->resolver.ipv4)
+			return refuse(r, to, out->count,
+				"is of a family that resolver.%s switches off; name another, or switch it on",
+				addr_is_v6(addr) ? "ipv6" : "ipv4");
 		if (listens_on(r->config, addr))
 			return refuse(r, to, out->count,
 				"is where berthd itself listens: it would ask itself; name another server");
 	}
 	return 0;
+}
+
+static bool is_same_zone(const char *a, const char *b)
+{
+	size_t a_len = strlen(a), b_len = strlen(b);
+	a_len -= a_len > 1 && a[a_len - 1] == '.';
+	b_len -= b_len > 1 && b[b_len - 1] == '.';
+	return a_len == b_len && strncasecmp(a, b, a_len) == 0;
+}
+
+/* Among the first of this list, or in the one that was read before it. */
+static bool is_named_before(const struct reader *r, const struct config_route *routes, unsigned count, const char *zone)
+{
+	for (unsigned i = 0; i < count; i++)
+		if (is_same_zone(routes[i].zone, zone))
+			return true;
+	for (size_t i = 0; i < r->config->resolver.forward_count; i++)
+		if (is_same_zone(r->config->resolver.forward[i].zone, zone))
+			return true;
+	return false;
 }
 
 static int read_routes(struct reader *r, const char *key, const struct config_raw_route *raw, unsigned count,
@@ -412,6 +443,8 @@ static int read_routes(struct reader *r, const char *key, const struct config_ra
 		if (!is_zone(raw[i].zone))
 			return refuse(r, config_tree_child(node, "zone"), 0,
 				"is not a domain name; write for example example.org, or . for everything");
+		if (is_named_before(r, routes, i, raw[i].zone))
+			return refuse(r, config_tree_child(node, "zone"), 0, "is named twice; keep one of them");
 		routes[i].zone = arena_copy(r->arena, raw[i].zone, strlen(raw[i].zone) + 1);
 		routes[i].first = raw[i].first == CONFIG_ON;
 		int ret = read_route_to(r, node, &raw[i], &routes[i]);
@@ -443,13 +476,14 @@ static int read_resolver(struct reader *r, const struct config_raw_resolver *raw
 	read_switch(raw->minimise, &c->resolver.minimise);
 	read_switch(raw->query_private, &c->resolver.query_private);
 	read_switch(raw->priming, &c->resolver.priming);
+	read_switch(raw->nxdomain_cut, &c->resolver.nxdomain_cut);
 	if (raw->glue != 0)
 		c->resolver.glue = (enum config_glue)(raw->glue - 1);
-	if (read_routes(r, "forward", raw->forward, raw->forward_count, &c->resolver.forward) != 0 ||
-		read_routes(r, "stub", raw->stub, raw->stub_count, &c->resolver.stub) != 0 ||
-		read_ordinary(r, raw) != 0)
+	if (read_routes(r, "forward", raw->forward, raw->forward_count, &c->resolver.forward) != 0)
 		return E_INVAL;
 	c->resolver.forward_count = raw->forward_count;
+	if (read_routes(r, "stub", raw->stub, raw->stub_count, &c->resolver.stub) != 0 || read_ordinary(r, raw) != 0)
+		return E_INVAL;
 	c->resolver.stub_count = raw->stub_count;
 	read_switch(raw->ipv4, &c->resolver.ipv4);
 	read_switch(raw->ipv6, &c->resolver.ipv6);

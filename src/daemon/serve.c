@@ -259,7 +259,7 @@ size_t serve_query(
 	if (hit != NULL) {
 		counters_add(COUNT_ANSWERS_CACHED, 1);
 		size_t filled = answer_fill(out, room_for(peer, &query, room), hit, &query, now_s);
-		if (worker->prefetch && answers_claim_refresh(hit, now_s))
+		if (worker->prefetch && query.rd && answers_claim_refresh(hit, now_s))
 			refresh(worker, &query, key.bytes);
 		return filled;
 	}

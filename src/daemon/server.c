@@ -267,6 +267,10 @@ static void on_done(struct tour *tour)
 	struct reload *reload = container_of(tour, struct reload, tour);
 	struct server *server = tour->server;
 	server->reloading = false;
+	if (reload->settings.forget) {
+		log_notice("whom to ask has changed: the cache begins anew");
+		rrcache_clear(server->rrcache);
+	}
 	settings_deinit(&reload->settings);
 	log_notice("configuration reloaded");
 	free(reload);
@@ -367,6 +371,7 @@ int server_reload(struct server *server, char *why, size_t size)
 		free(reload);
 		return ret;
 	}
+	reload->settings.forget = !settings_ask_alike(server->config, reload->config);
 	tell_what_needs_restart(server->first, reload->config, why, size);
 	apply_shared(server, reload->config);
 	if (server->config != server->first)

@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/error.h"
 #include "resolve/routes.h"
@@ -70,6 +71,7 @@ int settings_make(struct settings *settings, const struct config *config, char *
 			.query_private = config->resolver.query_private,
 			.glue = (enum glue)config->resolver.glue,
 			.stale = config->cache.stale > 0,
+			.nxdomain_cut = config->resolver.nxdomain_cut,
 			.priming = config->resolver.priming},
 		.prefetch = config->cache.prefetch,
 		.allow = config->allow,
@@ -78,6 +80,36 @@ int settings_make(struct settings *settings, const struct config *config, char *
 	identity_set(&settings->identity, config->identity.version, config->identity.name);
 	int ret = settings_hints(&settings->hints, config, why, size);
 	return ret == 0 ? make_routes(&settings->options.routes, config, why, size) : ret;
+}
+
+static bool is_same_route(const struct config_route *a, const struct config_route *b)
+{
+	if (strcasecmp(a->zone, b->zone) != 0 || a->count != b->count || a->first != b->first)
+		return false;
+	for (size_t i = 0; i < a->count; i++)
+		if (!addr_equal(&a->to[i], &b->to[i]))
+			return false;
+	return true;
+}
+
+static bool are_same_routes(const struct config_route *a, size_t count, const struct config_route *b, size_t others)
+{
+	for (size_t i = 0; i < count && count == others; i++)
+		if (!is_same_route(&a[i], &b[i]))
+			return false;
+	return count == others;
+}
+
+bool settings_ask_alike(const struct config *a, const struct config *b)
+{
+	if (a->resolver.ordinary_count != b->resolver.ordinary_count || a->resolver.glue != b->resolver.glue)
+		return false;
+	for (size_t i = 0; i < a->resolver.ordinary_count; i++)
+		if (strcasecmp(a->resolver.ordinary[i], b->resolver.ordinary[i]) != 0)
+			return false;
+	return are_same_routes(a->resolver.forward, a->resolver.forward_count, b->resolver.forward,
+		       b->resolver.forward_count) &&
+	       are_same_routes(a->resolver.stub, a->resolver.stub_count, b->resolver.stub, b->resolver.stub_count);
 }
 
 void settings_deinit(struct settings *settings)

@@ -80,6 +80,10 @@ void worker_apply(struct worker *worker, const struct settings *settings)
 	if (worker->resolver == NULL)
 		return; /* the daemon ends */
 	resolver_configure(worker->resolver, &settings->hints, &settings->options);
+	if (settings->forget) {
+		resolver_forget(worker->resolver);
+		answers_clear(worker->answers);
+	}
 	worker->identity = settings->identity;
 	worker->prefetch = settings->prefetch;
 	free((void *)worker->access.allow);

@@ -183,8 +183,8 @@ static bool closest_cached(struct cut *cut, struct request *rq, const uint8_t *z
 static void from_zone(struct cut *cut, struct request *rq, const uint8_t *zone, bool unrouted)
 {
 	const struct route *route = unrouted ? NULL : routes_find(rq->options.routes, zone);
-	if (route != NULL && route->kind == ROUTE_ORDINARY)
-		route = NULL;
+	while (route != NULL && route->kind == ROUTE_ORDINARY)
+		route = name_is_root(route->name) ? NULL : routes_find(rq->options.routes, name_parent(route->name));
 	bool forward = route != NULL && route->kind == ROUTE_FORWARD;
 	if (forward || !closest_cached(cut, rq, zone, route != NULL ? route->name : NULL)) {
 		if (route != NULL)
@@ -216,6 +216,13 @@ static uint32_t ttl_left_s(const struct cut *cut)
 	return now_s < cut->expire_s ? cut->expire_s - now_s : 0;
 }
 
+/* While the operator's servers are passed over because they fail, nothing is kept that would pass them over later. */
+static bool may_keep(const struct cut *cut, const struct request *rq)
+{
+	const struct route *route = cut->unrouted ? routes_find(rq->options.routes, cut->zone) : NULL;
+	return route == NULL || route->kind == ROUTE_ORDINARY;
+}
+
 /* Glue counts only where the zone that was asked could know it: inside its own bailiwick (RFC 5452 6). */
 static void take_glue(struct cut *child, struct request *rq, const struct message *reply, const uint8_t *parent,
 	struct cut_server *server, uint16_t type)
@@ -236,7 +243,8 @@ static void take_glue(struct cut *child, struct request *rq, const struct messag
 	server->looked_up |= child->addresses > before;
 	uint32_t left_s = ttl_left_s(child), ttl_s = glue->ttl_s < left_s ? glue->ttl_s : left_s;
 	struct cache_key key = {glue->owner, type, CACHE_GLUE};
-	rrcache_put(rq->resolver->conf.rrcache, &key, CACHE_POSITIVE, RANK_GLUE, ttl_s, &glue, 1);
+	if (may_keep(child, rq))
+		rrcache_put(rq->resolver->conf.rrcache, &key, CACHE_POSITIVE, RANK_GLUE, ttl_s, &glue, 1);
 }
 
 void cut_descend(struct cut *cut, struct request *rq, const struct message *reply, const struct rrset *ns)
@@ -250,7 +258,8 @@ void cut_descend(struct cut *cut, struct request *rq, const struct message *repl
 		take_glue(cut, rq, reply, parent, &cut->server[i], KNOT_RRTYPE_AAAA);
 	}
 	struct cache_key key = {ns->owner, KNOT_RRTYPE_NS, CACHE_CUT};
-	rrcache_put(rq->resolver->conf.rrcache, &key, CACHE_POSITIVE, RANK_REFERRAL, ttl_s, &ns, 1);
+	if (may_keep(cut, rq))
+		rrcache_put(rq->resolver->conf.rrcache, &key, CACHE_POSITIVE, RANK_REFERRAL, ttl_s, &ns, 1);
 	if (!rq->fresh)
 		add_cached_addresses(cut, rq);
 }
@@ -262,7 +271,7 @@ bool cut_can_ask(const struct cut_address *address)
 
 unsigned cut_tries(const struct cut *cut)
 {
-	return cut->first ? LIMIT_TRIES_FIRST : LIMIT_TRIES_PER_ZONE;
+	return cut->first || cut_may_have_moved(cut) ? LIMIT_TRIES_FIRST : LIMIT_TRIES_PER_ZONE;
 }
 
 bool cut_take_lookup(struct cut *cut)

@@ -262,7 +262,8 @@ static int send_and_receive_await(struct attempt *at)
 	if (ret != 0 || !at->reply->tc)
 		return ret;
 	counters_add(COUNT_UPSTREAM_TRUNCATED, 1);
-	return over_tcp_await(at, "the reply was truncated");
+	ret = over_tcp_await(at, "the reply was truncated");
+	return ret == E_CROWDED ? E_REFUSED : ret; /* a question was sent: the try counts */
 }
 
 /* Somebody else's reply: matched by them, read again into our arena. */

@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/limits.h"
 #include "resolve/minimise.h"
+#include "resolve/routes.h"
 #include "resolve/servers.h"
 
 enum { REVIVE = 3 }; /* servers that get another chance with a whole name */
@@ -25,8 +26,22 @@ static void limit_to_glue(struct request *rq, struct rrset *set)
 		set->ttl_s = left_s;
 }
 
-static void store(struct request *rq, struct rrset *changed)
+/* Not kept for others: what a forwarder was asked to say unchecked (CD; RFC 6840 5.9), and what the parent says, asked
+ * for DS, of a name that is the top of a zone of the operator's. */
+static bool may_keep(const struct request *rq, const uint8_t *name, uint16_t type)
 {
+	const struct route *route = routes_find(rq->options.routes, name);
+	if (route == NULL || route->kind == ROUTE_ORDINARY)
+		return true;
+	if (route->kind == ROUTE_FORWARD && rq->cd)
+		return false;
+	return type != KNOT_RRTYPE_DS || !name_is_equal(route->name, name);
+}
+
+static void store(struct request *rq, const struct question *q, struct rrset *changed)
+{
+	if (!may_keep(rq, q->name, q->type))
+		return;
 	limit_to_glue(rq, changed);
 	const struct rrset *set = changed;
 	struct cache_key key = {set->owner, set->type, CACHE_RRSET};
@@ -56,8 +71,14 @@ static void accept_answer(struct request *rq, const struct question *q, const st
 		return;
 	}
 	struct rrset *set = message_find(msg, SECTION_ANSWER, q->name, q->type);
-	store(rq, set);
+	store(rq, q, set);
 	found_one(rq, out, FOUND_ANSWER, set);
+}
+
+/* Whether who was asked about the one may speak of the other: not across a zone of the operator's (MaginotDNS). */
+static bool goes_the_same_way(const struct request *rq, const uint8_t *name, const uint8_t *target)
+{
+	return routes_find(rq->options.routes, name) == routes_find(rq->options.routes, target);
 }
 
 /* The alias, and what the same server says of its targets while they stay in its zone: stored, so that the next steps
@@ -66,20 +87,20 @@ static void accept_alias(
 	struct request *rq, const uint8_t *zone, const struct question *q, const struct message *msg, struct found *out)
 {
 	struct rrset *alias = (struct rrset *)reply_alias(msg, zone, q->name);
-	store(rq, alias);
+	store(rq, q, alias);
 	found_one(rq, out, FOUND_ALIAS, alias);
 	for (unsigned i = 0; i < LIMIT_ALIASES && alias != NULL; i++) {
 		const uint8_t *target = rrset_target(&rq->arena, alias, 0);
-		if (target == NULL || !name_is_within(target, zone))
+		if (target == NULL || !name_is_within(target, zone) || !goes_the_same_way(rq, q->name, target))
 			return;
 		struct rrset *set = message_find(msg, SECTION_ANSWER, target, q->type);
 		if (set != NULL) {
-			store(rq, set);
+			store(rq, q, set);
 			return;
 		}
 		alias = (struct rrset *)reply_alias(msg, zone, target);
 		if (alias != NULL)
-			store(rq, alias);
+			store(rq, q, alias);
 	}
 }
 
@@ -87,7 +108,7 @@ static void accept_dname(
 	struct request *rq, const uint8_t *zone, const struct question *q, const struct message *msg, struct found *out)
 {
 	struct rrset *dname = (struct rrset *)reply_dname(msg, zone, q->name);
-	store(rq, dname);
+	store(rq, q, dname);
 	lookup_found_dname(rq, q, dname, out);
 }
 
@@ -116,6 +137,8 @@ static void accept_denial(
 		if (is_proof(set) && name_is_within(set->owner, zone))
 			out->set[out->count++] = set;
 	}
+	if (!may_keep(rq, q->name, q->type))
+		return;
 	struct cache_key key = {q->name, whole_name ? 0 : q->type, whole_name ? CACHE_NAME : CACHE_RRSET};
 	rrcache_put(rq->resolver->conf.rrcache, &key, whole_name ? CACHE_NXDOMAIN : CACHE_NODATA, RANK_ANSWER, ttl_s,
 		out->set, out->count);
@@ -125,7 +148,7 @@ static void accept_denial(
 static void store_denial(struct request *rq, const uint8_t *name, const struct found *denial)
 {
 	struct cache_key key = {name, 0, CACHE_NAME};
-	if (denial->count > 0)
+	if (denial->count > 0 && may_keep(rq, name, 0))
 		rrcache_put(rq->resolver->conf.rrcache, &key, CACHE_NXDOMAIN, RANK_ANSWER, denial->set[0]->ttl_s,
 			denial->set, denial->count);
 }
@@ -154,10 +177,13 @@ static struct found *told_next(struct request *rq, const uint8_t *zone, const st
 	const struct reply *reply, const struct found *at)
 {
 	const uint8_t *target = rrset_target(&rq->arena, at->set[at->count - 1], 0);
-	if (target == NULL || !name_is_within(target, zone))
+	if (target == NULL || !name_is_within(target, zone) || !goes_the_same_way(rq, q->name, target))
 		return NULL;
 	struct question next = {.name = target, .type = q->type, .rclass = q->rclass};
 	struct reply rest = {.msg = reply->msg, .kind = reply_kind(&reply->msg, zone, &next, true)};
+	/* Some forwarders tell the alias and no more; one that says anything else of the end has looked there. */
+	if (rest.kind == REPLY_EMPTY && reply->msg.count[SECTION_AUTHORITY] == 0)
+		return NULL;
 	if (rest.kind == REPLY_EMPTY || rest.kind == REPLY_REFERRAL || rest.kind == REPLY_LAME)
 		rest.kind = REPLY_NODATA;
 	if (rest.kind > REPLY_NODATA)
@@ -191,6 +217,7 @@ static void descend(
 	}
 	cut_descend(cut, rq, msg, ns);
 	m->labels = 0;
+	m->denied = NULL; /* what another zone says of the whole name says nothing of that one */
 }
 
 /* Asks the hints for the root's own servers, now and then (RFC 9609). Whoever comes meanwhile goes on with the hints,
@@ -271,6 +298,11 @@ int iterate_await(struct request *rq, const struct frame *frame, struct found *o
 		if (!is_whole && is_known(rq, &m, &ask))
 			continue;
 		int ret = servers_ask_await(rq, frame, cut, &ask, reply);
+		if (ret == E_NOSERVER && !cut->first && go_back(rq, cut, q)) {
+			m.labels = 0;
+			m.denied = NULL;
+			continue;
+		}
 		if (ret == E_NOSERVER && !is_whole) {
 			ret = ask_whole_await(rq, frame, cut, &m, reply);
 			ask = *q;
@@ -278,6 +310,7 @@ int iterate_await(struct request *rq, const struct frame *frame, struct found *o
 		}
 		if (ret == E_NOSERVER && go_back(rq, cut, q)) {
 			m.labels = 0;
+			m.denied = NULL;
 			continue;
 		}
 		if (ret != 0)
@@ -294,6 +327,10 @@ int iterate_await(struct request *rq, const struct frame *frame, struct found *o
 			m.off = true; /* broken servers deny empty non-terminals: the whole name decides */
 			m.denied = ask.name;
 			continue;
+		}
+		if (!is_whole && reply->kind == REPLY_DNAME) {
+			accept_dname(rq, cut->zone, q, &reply->msg, out); /* it holds for the whole name as well */
+			return 0;
 		}
 		if (cut->recursive)
 			accept_all_told(rq, cut->zone, &ask, reply, out);

@@ -77,7 +77,7 @@ bool lookup_find_above(struct request *rq, const struct question *q, const uint8
 	const uint8_t *name = name_parent(q->name);
 	for (; name != NULL && name_is_within(name, zone); name = name_parent(name)) {
 		/* Of a zone that its parent refers to, the parent knows better than a broken server of its own. */
-		if (!name_is_equal(name, zone) && get(rq, name, 0, CACHE_NAME, &cached)) {
+		if (rq->options.nxdomain_cut && !name_is_equal(name, zone) && get(rq, name, 0, CACHE_NAME, &cached)) {
 			found_cached(&cached, FOUND_NXDOMAIN, out);
 			return true;
 		}
@@ -167,6 +167,30 @@ int lookup_await(struct request *rq, const struct frame *frame, struct answer *a
 	}
 }
 
+/* The newest of what the cache has, whatever its age: a name that was there once may have become an alias, or nothing. */
+static bool find_newest(struct request *rq, const struct question *q, struct found *out)
+{
+	const struct {
+		uint16_t type;
+		enum cache_space space;
+		enum found_kind kind;
+	} places[] = {{q->type, CACHE_RRSET, FOUND_ANSWER}, {KNOT_RRTYPE_CNAME, CACHE_RRSET, FOUND_ALIAS},
+		{0, CACHE_NAME, FOUND_NXDOMAIN}};
+	static const uint8_t root[] = "";
+	struct cached cached;
+	uint32_t age_s = UINT32_MAX;
+	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+		if (!get(rq, q->name, places[i].type, places[i].space, &cached) || cached.age_s >= age_s)
+			continue;
+		bool has_none = places[i].space == CACHE_RRSET && cached.kind != CACHE_POSITIVE;
+		if (has_none && places[i].kind == FOUND_ALIAS)
+			continue;
+		age_s = cached.age_s;
+		found_cached(&cached, has_none ? FOUND_NODATA : places[i].kind, out);
+	}
+	return age_s != UINT32_MAX || lookup_find_above(rq, q, root, out);
+}
+
 bool lookup_stale(struct request *rq, const struct question *asked, struct answer *answer)
 {
 	struct question q = *asked;
@@ -176,7 +200,7 @@ bool lookup_stale(struct request *rq, const struct question *asked, struct answe
 	rq->found_stale = false;
 	for (unsigned i = 0; i < LIMIT_ALIASES && !is_whole; i++) {
 		struct found found;
-		if (!special_find(rq, &q, &found) && !lookup_find_cached(rq, &q, &found))
+		if (!special_find(rq, &q, &found) && !find_newest(rq, &q, &found))
 			break;
 		is_whole = found.kind != FOUND_ALIAS;
 		if (is_whole)

@@ -26,8 +26,8 @@ const struct rrset *reply_dname(const struct message *msg, const uint8_t *zone, 
 {
 	for (uint16_t i = 0; i < msg->count[SECTION_ANSWER]; i++) {
 		const struct rrset *set = &msg->set[SECTION_ANSWER][i];
-		if (set->type == KNOT_RRTYPE_DNAME && set->data.count == 1 && name_is_below(name, set->owner) &&
-			name_is_within(set->owner, zone))
+		if (set->type == KNOT_RRTYPE_DNAME && set->rclass == KNOT_CLASS_IN && set->data.count == 1 &&
+			name_is_below(name, set->owner) && name_is_within(set->owner, zone))
 			return set;
 	}
 	return NULL;

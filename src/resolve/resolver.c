@@ -27,7 +27,8 @@ struct job {
 	struct answer_key key;
 	struct question question;
 	uint64_t begin_us;
-	uint32_t failed_for_s; /* it failed a moment ago and is not tried again for so long; 0: it is tried */
+	uint32_t failed_for_s;    /* it failed a moment ago and is not tried again for so long; 0: it is tried */
+	struct timer stale_timer; /* set while an old answer could be given */
 	struct request request;
 };
 
@@ -75,6 +76,11 @@ void request_give_back(struct request *rq, enum budget_line line)
 	rq->budget.left[line]++;
 	if (line == BUDGET_QUESTION && rq->depth > 0)
 		rq->budget.left[BUDGET_SERVER_QUESTION]++;
+}
+
+void resolver_forget(struct resolver *resolver)
+{
+	failures_clear(&resolver->failures);
 }
 
 size_t resolver_running(const struct resolver *resolver)
@@ -212,24 +218,11 @@ static void deliver(struct job *job, struct answer *answer, int ret)
 
 static void free_job(struct job *job)
 {
+	loop_timer_cancel(job->request.resolver->conf.loop, &job->stale_timer);
 	count_bytes(&job->request, 0);
 	routes_unref(job->request.options.routes);
 	arena_deinit(&job->request.arena);
 	free(job);
-}
-
-/* Nobody waits long where an old answer is better than none. */
-static void shorten_wait(struct job *job)
-{
-	struct request *rq = &job->request;
-	if (!rq->options.stale || rq->fresh || rq->refresh)
-		return;
-	struct answer *answer = arena_alloc(&rq->arena, sizeof(*answer));
-	struct story *story = rq->story; /* what could be said is no part of it yet */
-	rq->story = NULL;
-	if (lookup_stale(rq, &job->question, answer))
-		rq->budget.deadline_us = job->begin_us + LIMIT_STALE_MS * 1000ull;
-	rq->story = story;
 }
 
 /* RFC 8767: an old answer instead of none. */
@@ -239,11 +232,33 @@ static bool answer_stale(struct job *job, struct answer *answer)
 	struct answer *old = arena_alloc(&rq->arena, sizeof(*old));
 	if (!rq->options.stale || rq->fresh || !lookup_stale(rq, &job->question, old))
 		return false;
-	old->ede_extra = answer->ede_extra;
 	*answer = *old;
 	counters_add(COUNT_ANSWERS_STALE, 1);
 	story_add(rq->story, STORY_CACHE, clock_mono_us(), "an expired answer is better than none");
 	return true;
+}
+
+/* RFC 8767 5: who waits gets the old answer now, and the search goes on for those who come later. */
+static void on_stale(struct timer *timer)
+{
+	struct job *job = container_of(timer, struct job, stale_timer);
+	struct answer *answer = arena_zalloc(&job->request.arena, sizeof(*answer));
+	if (answer_stale(job, answer))
+		deliver(job, answer, 0);
+}
+
+/* Nobody waits long where an old answer is better than none. */
+static void limit_wait(struct job *job)
+{
+	struct request *rq = &job->request;
+	if (!rq->options.stale || rq->fresh || rq->refresh)
+		return;
+	struct answer *answer = arena_alloc(&rq->arena, sizeof(*answer));
+	struct story *story = rq->story; /* what could be said is no part of it yet */
+	rq->story = NULL;
+	if (lookup_stale(rq, &job->question, answer))
+		loop_timer_set(rq->resolver->conf.loop, &job->stale_timer, job->begin_us + LIMIT_STALE_MS * 1000ull);
+	rq->story = story;
 }
 
 static void run_job(void *arg)
@@ -252,18 +267,18 @@ static void run_job(void *arg)
 	struct request *rq = &job->request;
 	struct frame frame = {.question = &job->question};
 	struct answer *answer = arena_alloc(&rq->arena, sizeof(*answer));
-	shorten_wait(job);
+	limit_wait(job);
 	int ret = rq->fresh ? 0
-			    : failures_find(
-				      &rq->resolver->failures, &job->question, request_now_us(rq), &job->failed_for_s);
+			    : failures_find(&rq->resolver->failures, &job->question, rq->cd, request_now_us(rq),
+				      &job->failed_for_s);
 	if (ret == 0)
 		ret = lookup_await(rq, &frame, answer);
 	if (ret != 0)
 		fail(rq, answer, ret);
 	if (job->failed_for_s > 0)
 		answer->ede = EDE_CACHED_ERROR;
-	else if (is_worth_keeping(ret))
-		failures_note(&rq->resolver->failures, &job->question, ret, request_now_us(rq));
+	else if (is_worth_keeping(ret) && !rq->fresh && !rq->refresh)
+		failures_note(&rq->resolver->failures, &job->question, rq->cd, ret, request_now_us(rq));
 	if (ret != 0 && answer_stale(job, answer))
 		ret = 0;
 	count(answer);
@@ -283,6 +298,7 @@ static struct job *make_job(struct resolver *resolver, const struct ask *ask, co
 	job->begin_us = clock_mono_us();
 	waiters_init(&job->waiters);
 	link_init(&job->link);
+	job->stale_timer.on_timer = on_stale;
 	rq->resolver = resolver;
 	rq->options = resolver->options;
 	routes_ref(rq->options.routes);
@@ -314,7 +330,7 @@ int resolver_ask(struct resolver *resolver, const struct ask *ask, struct waiter
 {
 	struct answer_key key;
 	answer_key_make(&key, &ask->question, ask->dnssec_ok, ask->cd);
-	bool shared = !ask->fresh && !ask->story;
+	bool shared = !ask->fresh && !ask->story && !ask->refresh;
 	struct job *job = shared ? *find_job(resolver, &key) : NULL;
 	if (job != NULL) {
 		int ret = waiters_add(&job->waiters, waiter);

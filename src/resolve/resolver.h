@@ -36,6 +36,7 @@ struct resolve_options {
 	bool query_private;  /* those of private networks too, whoever names them */
 	enum glue glue;
 	bool stale;            /* what has expired is given where nothing better can be had (RFC 8767) */
+	bool nxdomain_cut;     /* a name that does not exist has none below it (RFC 8020), though nobody proves it */
 	bool priming;          /* the root's servers are asked who they are (RFC 9609) */
 	struct routes *routes; /* zones for which the operator says whom to ask; NULL: none */
 };
@@ -84,6 +85,9 @@ void resolver_free(struct resolver *resolver);
 /* At once after resolver_new, and whenever the configuration changes; both are copied, and
  * the routes referred to. */
 void resolver_configure(struct resolver *resolver, const struct hints *hints, const struct resolve_options *options);
+
+/* What failed a moment ago is tried again: whom to ask has changed. */
+void resolver_forget(struct resolver *resolver);
 
 /* 0, or E_BUSY: too many lookups, or too many waiting for this one; then on_answer is not called. */
 int resolver_ask(struct resolver *resolver, const struct ask *ask, struct waiter *waiter)

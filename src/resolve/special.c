@@ -26,6 +26,7 @@ struct special {
 
 static const struct special table[] = {{"localhost", SPECIAL_LOCALHOST}, {"invalid", SPECIAL_NOT},
 	{"test", SPECIAL_NOT},            /* RFC 6761 */
+	{"local", SPECIAL_NOT},           /* RFC 6762 22.1: multicast DNS has them */
 	{"onion", SPECIAL_NOT},           /* RFC 7686 */
 	{"alt", SPECIAL_NOT},             /* RFC 9476 */
 	{"home.arpa", SPECIAL_EMPTY},     /* RFC 8375 */
@@ -82,7 +83,7 @@ static void make_table(void)
 static bool may_be_special(const uint8_t *name)
 {
 	static const char *const last[] = {
-		"\004arpa", "\004test", "\005onion", "\007invalid", "\011localhost", "\003alt"};
+		"\004arpa", "\004test", "\005local", "\005onion", "\007invalid", "\011localhost", "\003alt"};
 	const uint8_t *top = name_suffix(name, 1);
 	for (size_t i = 0; i < sizeof(last) / sizeof(last[0]); i++)
 		if (last[i][0] == top[0] && memcmp(top, last[i], top[0] + 1u) == 0)

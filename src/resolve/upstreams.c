@@ -8,6 +8,7 @@
 #include "base/arena.h"
 #include "base/counters.h"
 #include "base/error.h"
+#include "base/hash.h"
 #include "base/limits.h"
 #include "net/fiber.h"
 #include "net/stream.h"
@@ -16,6 +17,7 @@
 #include "resolve/lending.h"
 #include "resolve/match.h"
 
+enum { HASH_SEED = 0x7c9 };
 enum { FRAME_MAX = 2 + MESSAGE_QUERY_MAX };
 
 /* A question that waits for its reply; on the stack of its fiber. */
@@ -41,6 +43,8 @@ struct upstream {
 	bool is_open;   /* else it is being opened, and its questions are not sent yet */
 	bool is_useful; /* a reply has come over it */
 	bool is_slow;   /* it let a question time out: no more are asked over it */
+	bool is_single; /* for one question alone */
+	uint64_t zone_hash;
 };
 
 void upstreams_init(struct upstreams *upstreams)
@@ -197,11 +201,13 @@ static enum loan_outcome outcome_of(int ret)
 }
 
 /* Opens the connection and sends what has gathered meanwhile. When that fails, all of them hear of it. */
-static void open_await(struct upstream *up, const struct tcp_talk *talk)
+static void open_await(struct upstream *up, struct asked *own)
 {
-	int ret = connect_await(up, talk);
+	int ret = connect_await(up, own->talk);
 	if (ret != 0) {
-		settle_all(up, ret == E_CANCELED ? E_CLOSED : ret);
+		settle(up, own, ret);
+		/* His time and his luck are not those of who joined: a failed try, no more. */
+		settle_all(up, ret == E_UNREACH ? E_UNREACH : E_REFUSED);
 		forget(up, outcome_of(ret));
 		return;
 	}
@@ -217,7 +223,7 @@ static struct upstream *find_upstream(const struct resolver *resolver, const str
 	for (struct link *l = resolver->upstreams.all.prev; l != &resolver->upstreams.all; l = l->prev) {
 		struct upstream *up = container_of(l, struct upstream, link);
 		if (addr_equal(&up->server, server) && up->asked_count < LIMIT_UPSTREAM_QUESTIONS && !up->is_slow &&
-			!up->stream.closed)
+			!up->is_single && !up->stream.closed)
 			return up;
 	}
 	return NULL;
@@ -234,6 +240,15 @@ static bool make_room(struct resolver *resolver)
 			stream_close(&up->stream);
 	}
 	return upstreams->count < LIMIT_UPSTREAMS;
+}
+
+/* The servers of one zone may all hang: they must not keep the others from being asked. */
+static bool is_within_share(const struct resolver *resolver, uint64_t zone_hash)
+{
+	unsigned count = 0;
+	for (struct link *l = resolver->upstreams.all.next; l != &resolver->upstreams.all; l = l->next)
+		count += container_of(l, struct upstream, link)->zone_hash == zone_hash;
+	return count < LIMIT_UPSTREAMS / LIMIT_UPSTREAM_SHARE;
 }
 
 /* A connection that lets a question time out may hang: nobody else shall wait for it. */
@@ -259,18 +274,20 @@ static int wait_await(struct asked *asked)
 	return asked->result;
 }
 
-static int ask_once_await(struct tcp_talk *talk, bool *was_open)
+static int ask_once_await(struct tcp_talk *talk, bool alone)
 {
 	struct resolver *resolver = talk->rq->resolver;
 	struct asked asked;
-	struct upstream *up = find_upstream(resolver, talk->ex->server);
-	*was_open = up != NULL;
-	if (up == NULL && !make_room(resolver))
+	struct upstream *up = alone ? NULL : find_upstream(resolver, talk->ex->server);
+	uint64_t zone_hash = hash_bytes(HASH_SEED, talk->ex->zone, name_len(talk->ex->zone));
+	if (up == NULL && (!make_room(resolver) || !is_within_share(resolver, zone_hash)))
 		return E_CROWDED;
 	if (up == NULL) {
 		up = new_upstream(resolver, talk->ex->server);
+		up->is_single = alone;
+		up->zone_hash = zone_hash;
 		add_asked(up, &asked, talk);
-		open_await(up, talk);
+		open_await(up, &asked);
 	} else {
 		add_asked(up, &asked, talk);
 		link_remove(&up->link);
@@ -283,12 +300,12 @@ static int ask_once_await(struct tcp_talk *talk, bool *was_open)
 
 int upstreams_ask_await(struct tcp_talk *talk)
 {
-	bool was_open;
-	int ret = ask_once_await(talk, &was_open);
-	/* RFC 7766 6.2.4: the server may have ended it just then. */
-	if (ret == E_CLOSED && was_open)
-		ret = ask_once_await(talk, &was_open);
-	return ret;
+	int ret = ask_once_await(talk, false);
+	if (ret != E_CLOSED)
+		return ret;
+	/* RFC 7766 6.2.4: it ended just then, or takes one question a connection: once more, on one of our own. */
+	ret = request_take(talk->rq, BUDGET_QUESTION);
+	return ret == 0 ? ask_once_await(talk, true) : ret;
 }
 
 void upstreams_deinit(struct upstreams *upstreams)
