@@ -479,18 +479,18 @@ static int read_resolver(struct reader *r, const struct config_raw_resolver *raw
 	read_switch(raw->nxdomain_cut, &c->resolver.nxdomain_cut);
 	if (raw->glue != 0)
 		c->resolver.glue = (enum config_glue)(raw->glue - 1);
-	if (read_routes(r, "forward", raw->forward, raw->forward_count, &c->resolver.forward) != 0)
-		return E_INVAL;
-	c->resolver.forward_count = raw->forward_count;
-	if (read_routes(r, "stub", raw->stub, raw->stub_count, &c->resolver.stub) != 0 || read_ordinary(r, raw) != 0)
-		return E_INVAL;
-	c->resolver.stub_count = raw->stub_count;
 	read_switch(raw->ipv4, &c->resolver.ipv4);
 	read_switch(raw->ipv6, &c->resolver.ipv6);
 	read_switch(raw->query_loopback, &c->resolver.query_loopback);
 	if (!c->resolver.ipv4 && !c->resolver.ipv6)
 		return config_complain(r->report, find(r, "resolver", "ipv6")->line, "resolver.ipv6",
 			"no family is left to ask servers over; switch on ipv4 or ipv6");
+	if (read_routes(r, "forward", raw->forward, raw->forward_count, &c->resolver.forward) != 0)
+		return E_INVAL;
+	c->resolver.forward_count = raw->forward_count;
+	if (read_routes(r, "stub", raw->stub, raw->stub_count, &c->resolver.stub) != 0 || read_ordinary(r, raw) != 0)
+		return E_INVAL;
+	c->resolver.stub_count = raw->stub_count;
 	if (raw->trust_anchors != NULL && strcmp(raw->trust_anchors, "none") == 0)
 		c->resolver.trust_anchors = "none";
 	else if (read_file_name(r, "resolver", "trust-anchors", raw->trust_anchors, &c->resolver.trust_anchors) != 0)

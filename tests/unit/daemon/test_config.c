@@ -111,24 +111,24 @@ static void test_every_key(void **state)
 {
 	char text[ADDR_TEXT];
 	(void)state;
-	struct config *c =
-		read_ok("listen: [127.0.0.1@5310, \"::1@5310\", 192.0.2.1]\n"
-			"workers: 2\n"
-			"user: berth\n"
-			"ports: {range: 50000-65535, lend: reserved, pool: 100, max: 300, uses: 7, age: 0, "
-			"exclude: [51820, 60100-60199,\n"
-			"  \"mdns, 60000, 60150-60200\", Domain], include: [64738, \"https,51413\"]}\n"
-			"resolver: {root-hints: /dev/null, trust-anchors: none, minimise: no, ipv4: true,\n"
-			"  ipv6: off, query-loopback: on, query-private: no, priming: off, glue: verified,\n"
-			"  forward: [{zone: ., to: [192.0.2.9, \"2001:db8::1@5353\"], first: yes},\n"
-			"    {zone: example.org, to: [192.0.2.2]}],\n"
-			"  stub: [{zone: corp.example, to: [10.0.0.1]}], ordinary: [test, 10.in-addr.arpa]}\n"
-			"cache: {memory: 1G, ttl-min: 5, ttl-max: 604800, stale: 86400, prefetch: no}\n"
-			"identity: {version: none of yours, name: a}\n"
-			"access: {allow: [192.0.2.0/24, \"2001:db8::/32\"]}\n"
-			"history: {file: /tmp/h.db, loans: no, watch: yes, size: 8M, age: 7d}\n"
-			"control: {socket: /tmp/x}\n"
-			"log: {level: debug}\n");
+	struct config *c = read_ok(
+		"listen: [127.0.0.1@5310, \"::1@5310\", 192.0.2.1]\n"
+		"workers: 2\n"
+		"user: berth\n"
+		"ports: {range: 50000-65535, lend: reserved, pool: 100, max: 300, uses: 7, age: 0, "
+		"exclude: [51820, 60100-60199,\n"
+		"  \"mdns, 60000, 60150-60200\", Domain], include: [64738, \"https,51413\"]}\n"
+		"resolver: {root-hints: /dev/null, trust-anchors: none, minimise: no, ipv4: true,\n"
+		"  ipv6: off, query-loopback: on, query-private: no, priming: off, glue: verified, nxdomain-cut: on,\n"
+		"  forward: [{zone: ., to: [192.0.2.9, \"2001:db8::1@5353\"], first: yes},\n"
+		"    {zone: example.org, to: [192.0.2.2]}],\n"
+		"  stub: [{zone: corp.example, to: [10.0.0.1]}], ordinary: [test, 10.in-addr.arpa]}\n"
+		"cache: {memory: 1G, ttl-min: 5, ttl-max: 604800, stale: 86400, prefetch: no}\n"
+		"identity: {version: none of yours, name: a}\n"
+		"access: {allow: [192.0.2.0/24, \"2001:db8::/32\"]}\n"
+		"history: {file: /tmp/h.db, loans: no, watch: yes, size: 8M, age: 7d}\n"
+		"control: {socket: /tmp/x}\n"
+		"log: {level: debug}\n");
 	assert_string_equal(c->history.file, "/tmp/h.db");
 	assert_true(c->history.watch && c->history.is_named && !c->history.loans);
 	assert_int_equal(c->history.bytes, 8 << 20);
@@ -151,6 +151,7 @@ static void test_every_key(void **state)
 	assert_string_equal(c->resolver.ordinary[1], "10.in-addr.arpa");
 	assert_false(c->resolver.query_private || c->resolver.priming);
 	assert_int_equal(c->resolver.glue, CONFIG_GLUE_VERIFIED);
+	assert_true(c->resolver.nxdomain_cut);
 	assert_int_equal(c->cache.stale, 86400);
 	assert_false(c->cache.prefetch);
 	assert_string_equal(c->identity.version, "none of yours");
@@ -426,6 +427,18 @@ static const struct wrong wrongs[] = {
 		"b.yaml:1: resolver.forward.to: \"127.0.0.1\" is where berthd itself listens: it would ask itself; "
 		"name "
 		"another server"},
+	{"resolver: {forward: [{zone: a.b, to: [192.0.2.1]}], stub: [{zone: A.b., to: [192.0.2.1]}]}\n",
+		"b.yaml:1: resolver.stub.zone: \"A.b.\" is named twice; keep one of them"},
+	{"resolver: {stub: [{zone: a, to: [0.0.0.0]}]}\n",
+		"b.yaml:1: resolver.stub.to: \"0.0.0.0\" is no server's address; name one that can be asked"},
+	{"resolver: {ipv6: no, stub: [{zone: a, to: [\"2001:db8::1\"]}]}\n",
+		"b.yaml:1: resolver.stub.to: \"2001:db8::1\" is of a family that resolver.ipv6 switches off; name "
+		"another, or "
+		"switch it on"},
+	{"listen: [0.0.0.0]\nresolver: {forward: [{zone: ., to: [127.0.0.1]}]}\n",
+		"b.yaml:2: resolver.forward.to: \"127.0.0.1\" is where berthd itself listens: it would ask itself; "
+		"name another "
+		"server"},
 	{"resolver: {forward: {zone: .}}\n",
 		"b.yaml:1: resolver.forward: not a list; write forward: [ONE, TWO], or each "
 		"entry on a line of its own after \"- \""},

@@ -37,6 +37,8 @@ static void test_table(void **state)
 		{"www.test", AAAA, FOUND_NXDOMAIN, NULL},
 		{"x.onion", A, FOUND_NXDOMAIN, NULL},
 		{"x.alt", A, FOUND_NXDOMAIN, NULL},
+		{"printer.local", A, FOUND_NXDOMAIN, NULL},
+		{"notlocal", A, NOT_SPECIAL, NULL},
 		{"home.arpa", SOA, FOUND_ANSWER, NULL},
 		{"home.arpa", NS, FOUND_ANSWER, "home.arpa."},
 		{"home.arpa", A, FOUND_NODATA, NULL},
