@@ -104,8 +104,6 @@ bool cut_add_glue(struct cut *cut, struct request *rq)
 {
 	unsigned before = cut->addresses;
 	for (unsigned i = 0; i < cut->servers && !rq->fresh; i++) {
-		if (cut->server[i].denied && rq->options.glue == GLUE_VERIFIED)
-			continue; /* a verdict, not a failure */
 		if (rq->options.ipv4)
 			add_from(cut, rq, cut->server[i].name, KNOT_RRTYPE_A, CACHE_GLUE);
 		if (rq->options.ipv6)

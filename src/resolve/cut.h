@@ -13,7 +13,6 @@
 
 struct cut_server {
 	const uint8_t *name;
-	bool denied;    /* it has no address, says its own zone */
 	bool looked_up; /* its addresses have been looked for, with or without success */
 };
 

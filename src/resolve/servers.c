@@ -112,7 +112,6 @@ static int find_addresses_await(struct request *rq, const struct frame *frame, s
 			return ret;
 		if (cut->addresses > before)
 			return 0;
-		server->denied = ret == 0;
 	}
 	return E_NOSERVER;
 }

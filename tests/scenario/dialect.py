@@ -23,9 +23,9 @@ import dns.rrset
 DEFAULT_TTL = 3600
 STEPS = {"QUERY", "CHECK_ANSWER", "CHECK_OUT_QUERY", "REPLY", "TIME_PASSES", "NOTHING"}
 MATCHES = {"opcode", "qname", "qtype", "qcase", "subdomain", "question", "flags", "rcode", "answer", "authority",
-           "additional", "ttl", "all", "tcp", "udp"}
+           "additional", "ttl", "all", "tcp", "udp", "edns", "no_edns"}
 ALL = ("flags", "rcode", "question", "answer", "authority", "additional")
-ADJUSTS = {"copy_id", "copy_query", "do_not_answer"}
+ADJUSTS = {"copy_id", "copy_query", "do_not_answer", "lower_case"}
 HEADER_FLAGS = {"QR", "AA", "TC", "RD", "RA", "AD", "CD"}
 SECTIONS = {"QUESTION": "question", "ANSWER": "answer", "AUTHORITY": "authority", "ADDITIONAL": "additional"}
 
@@ -319,6 +319,8 @@ def different(entry: Entry, message: dns.message.Message, is_tcp: bool = False) 
             return "name %s is not within %s" % (question.name, own.name)
     if "tcp" in words and not is_tcp or "udp" in words and is_tcp:
         return "transport"
+    if "edns" in words and message.edns < 0 or "no_edns" in words and message.edns >= 0:
+        return "EDNS"
     if "flags" in words and wanted.flags & 0x87f0 & ~0x7800 != message.flags & 0x87f0 & ~0x7800:
         return "flags %s, not %s" % (dns.flags.to_text(message.flags), dns.flags.to_text(wanted.flags))
     if "rcode" in words and wanted.rcode() != message.rcode():

@@ -49,6 +49,8 @@ def to_yaml(value: Any) -> str:
         return "{" + ", ".join("%s: %s" % (key, to_yaml(entry)) for key, entry in value.items()) + "}"
     if isinstance(value, list):
         return "[" + ", ".join(to_yaml(entry) for entry in value) + "]"
+    if isinstance(value, settings.Plain):
+        return value
     if isinstance(value, bool):
         return "true" if value else "false"
     return str(value) if isinstance(value, int) else '"%s"' % str(value).replace('"', "")

@@ -26,6 +26,10 @@ INDIFFERENT = {
 }
 
 
+class Plain(str):
+    """A value that goes into the configuration as it stands."""
+
+
 def is_on(text: str) -> bool:
     return text.strip('"').lower() in ("yes", "on", "true", "1")
 
@@ -82,6 +86,17 @@ def features(scenario: Scenario) -> dict[str, str]:
     return dict((part.strip() for part in text.split("=", 1)) for text in scenario.setting("features"))
 
 
+def lay_over(tree: dict[str, Any], scenario: Scenario) -> dict[str, Any]:
+    """What the header says in berthd's own words, `berthd: SECTION.KEY = YAML-VALUE`, has the last word."""
+    for text in scenario.setting("berthd"):
+        place, equals, value = (part.strip() for part in text.partition("="))
+        section, dot, key = place.partition(".")
+        if not (equals and dot and value):
+            raise DialectError("%s: not SECTION.KEY = VALUE: %s" % (scenario.path.name, text))
+        tree.setdefault(section, {})[key] = Plain(value)
+    return tree
+
+
 def make(scenario: Scenario, directory: Path, minimise: bool) -> dict[str, Any]:
     """The configuration, as a tree that to_yaml writes."""
     def last(key: str, otherwise: str) -> str:
@@ -115,7 +130,7 @@ def make(scenario: Scenario, directory: Path, minimise: bool) -> dict[str, Any]:
     for theirs, ours in (("min_ttl", "ttl-min"), ("max_ttl", "ttl-max")):
         if theirs in wanted:
             cache[ours] = wanted[theirs]
-    return {
+    return lay_over({
         "listen": [SERVED],
         "workers": 1,
         "ports": {"pool": 50},
@@ -126,7 +141,7 @@ def make(scenario: Scenario, directory: Path, minimise: bool) -> dict[str, Any]:
         "web": {"listen": []},
         "control": {"socket": str(directory / "control")},
         "log": {"level": "info"},
-    }
+    }, scenario)
 
 
 def modes(scenario: Scenario) -> list[str]:

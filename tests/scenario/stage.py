@@ -178,6 +178,9 @@ def adjusted(entry: Entry, query: dns.message.Message) -> bytes:
         asked, own = query.question[0], reply.question[0]
         rdtype = asked.rdtype if asked.name == own.name and OTHER_TYPE.get(asked.rdtype) == own.rdtype else own.rdtype
         reply.question = [dns.rrset.RRset(asked.name, own.rdclass, rdtype)]
+    if "lower_case" in entry.adjust:
+        reply.question = [dns.rrset.RRset(dns.name.from_text(one.name.to_text().lower()), one.rdclass, one.rdtype)
+                          for one in reply.question]
     if query.edns >= 0:
         reply.use_edns(0, dns.flags.DO if entry.wants_dnssec else 0, 4096)
         reply.set_rcode(entry.message.rcode())

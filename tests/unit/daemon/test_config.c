@@ -120,7 +120,7 @@ static void test_every_key(void **state)
 		"  \"mdns, 60000, 60150-60200\", Domain], include: [64738, \"https,51413\"]}\n"
 		"resolver: {root-hints: /dev/null, trust-anchors: none, minimise: no, ipv4: true,\n"
 		"  ipv6: off, query-loopback: on, query-private: no, priming: off, glue: verified, nxdomain-cut: on,\n"
-		"  forward: [{zone: ., to: [192.0.2.9, \"2001:db8::1@5353\"], first: yes},\n"
+		"  forward: [{zone: ., to: [192.0.2.9, 192.0.2.10@5353], first: yes},\n"
 		"    {zone: example.org, to: [192.0.2.2]}],\n"
 		"  stub: [{zone: corp.example, to: [10.0.0.1]}], ordinary: [test, 10.in-addr.arpa]}\n"
 		"cache: {memory: 1G, ttl-min: 5, ttl-max: 604800, stale: 86400, prefetch: no}\n"
@@ -142,7 +142,7 @@ static void test_every_key(void **state)
 	assert_int_equal(c->resolver.forward_count, 2);
 	assert_string_equal(c->resolver.forward[0].zone, ".");
 	assert_int_equal(c->resolver.forward[0].count, 2);
-	assert_string_equal(addr_text(&c->resolver.forward[0].to[1], text), "2001:db8::1@5353");
+	assert_string_equal(addr_text(&c->resolver.forward[0].to[1], text), "192.0.2.10@5353");
 	assert_true(c->resolver.forward[0].first);
 	assert_false(c->resolver.forward[1].first);
 	assert_int_equal(c->resolver.stub_count, 1);

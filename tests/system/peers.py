@@ -1,0 +1,144 @@
+"""Resolvers beside berthd, each as Debian has it, told alike: one thread, no validation, the lab's root, no rate limits.
+For comparisons inside a lab. Each listens on an address of its own in 127/8, port 53."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+import dns.exception
+import dns.message
+import dns.query
+
+START_S = 20.0
+
+UNBOUND = """\
+server:
+    interface: {address}
+    num-threads: 1
+    do-daemonize: no
+    username: ""
+    chroot: ""
+    pidfile: ""
+    directory: "{place}"
+    use-syslog: no
+    module-config: "iterator"
+    root-hints: "{hints}"
+    access-control: 127.0.0.0/8 allow
+    edns-buffer-size: 1232
+    outgoing-range: 4096
+    num-queries-per-thread: 2048
+    msg-cache-size: 64m
+    rrset-cache-size: 128m
+    do-not-query-localhost: yes
+remote-control:
+    control-enable: no
+"""
+KRESD = """\
+net.listen('{address}', 53, {{ kind = 'dns' }})
+trust_anchors.remove('.')
+modules = {{ 'hints > iterate' }}
+hints.root_file('{hints}')
+cache.size = 200 * MB
+"""
+RECURSOR = """\
+local-address={address}
+local-port=53
+config-dir={place}
+socket-dir={place}
+hint-file={hints}
+dnssec=off
+threads=1
+dont-query=127.0.0.0/8
+allow-from=127.0.0.0/8
+query-local-address=0.0.0.0, ::
+quiet=yes
+security-poll-suffix=
+write-pid=no
+disable-syslog=yes
+max-negative-ttl=3600
+"""
+BERTHD = """\
+listen: [{address}]
+workers: 1
+resolver: {{trust-anchors: none, root-hints: "{hints}"}}
+control: {{socket: "{place}/control"}}
+history: {{loans: false}}
+log: {{level: warning}}
+"""
+
+# name in tables: (program, Debian package, configuration's file, its text, command after the program, address)
+PEERS = {
+    "berthd": ("berthd", "", "berthd.yaml", BERTHD, ["-c", "{file}"], "127.0.0.1"),
+    "Unbound": ("unbound", "unbound", "unbound.conf", UNBOUND, ["-d", "-c", "{file}"], "127.0.0.2"),
+    "Knot Resolver": ("kresd", "knot-resolver", "kresd.conf", KRESD, ["-n", "-c", "{file}", "{place}"], "127.0.0.3"),
+    "PowerDNS Recursor": ("pdns_recursor", "pdns-recursor", "recursor.conf", RECURSOR, ["--config-dir={place}"], "127.0.0.4"),
+}
+
+
+def path_of(name: str) -> str | None:
+    """Where the program is; None where it is not installed."""
+    program = PEERS[name][0]
+    if name == "berthd":
+        return str(Path(os.environ.get("BERTH_BUILD", "build")).resolve() / program)
+    return shutil.which(program) or shutil.which(program, path="/usr/sbin:/sbin")
+
+
+def version(name: str) -> str:
+    package = PEERS[name][1]
+    if not package:
+        return "this tree"
+    done = subprocess.run(["dpkg-query", "-W", "-f=${Version}", package], capture_output=True, text=True, check=False)
+    return done.stdout or "?"
+
+
+class Peer:
+    """One of them, running: start() returns when it has answered."""
+
+    def __init__(self, name: str, place: Path, hints: Path):
+        self.name, self.place = name, place / name.replace(" ", "-").lower()
+        self.address = PEERS[name][5]
+        self.hints = hints
+        self.process: subprocess.Popen[Any] | None = None
+
+    def start(self, probe: str = "a.root-servers.net.") -> "Peer":
+        _, _, file_name, text, arguments, _ = PEERS[self.name]
+        shutil.rmtree(self.place, ignore_errors=True)
+        self.place.mkdir(parents=True)
+        words = {"address": self.address, "place": self.place, "hints": self.hints, "file": self.place / file_name}
+        (self.place / file_name).write_text(text.format(**words))
+        with (self.place / "log").open("wb") as log:
+            self.process = subprocess.Popen([path_of(self.name), *(word.format(**words) for word in arguments)],
+                                            stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.place)
+        deadline = time.monotonic() + START_S
+        while not self._answers(probe):
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError("%s does not answer: %s" % (self.name, self.log[-2000:]))
+        return self
+
+    @property
+    def log(self) -> str:
+        return (self.place / "log").read_text(errors="replace")
+
+    def _answers(self, probe: str) -> bool:
+        try:
+            dns.query.udp(dns.message.make_query(probe, "A"), self.address, timeout=1.0)
+            return True
+        except (OSError, dns.exception.DNSException):
+            time.sleep(0.05)
+            return False
+
+    def stop(self) -> None:
+        if self.process is None:
+            return
+        self.process.terminate()
+        try:
+            self.process.wait(5)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        self.process = None
