@@ -255,7 +255,7 @@ int servers_ask_await(
 			nobody = E_CROWDED;
 		tries += ret == E_NOENT;
 		if (ret == E_NOENT && address->dropped && !is_empty && !cut_take_refusal(cut))
-			return nobody;
+			return empty > 0 ? believe_empty(out) : nobody;
 	}
 	return nobody;
 }

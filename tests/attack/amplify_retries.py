@@ -136,7 +136,7 @@ def run_hoard(scene: Scene) -> Result:
             sock.send(wire.query("www.slow.", ident=number))
             if number % 50 == 0:
                 time.sleep(0.005)
-        time.sleep(HELD_S + 1.0)
+        time.sleep(HELD_S + scene.size(3, 1))
     replies = [p.payload for p in capture.packets if p.protocol == UDP and p.source_port == 53 and len(p.payload) > 12]
     burst = sum(wire.rcode(payload) == wire.NOERROR for payload in replies)
     text = "%d of %d identical questions were held and answered in one burst, %d refused; allowed: %d" % (
