@@ -152,7 +152,7 @@ ATTACKS = [
            "a failure is remembered", "failures are forgotten", prepare_insist, run_insist, Berthd, lambda: Berthd("forgetful"),
            peers=PEERS),
     Attack("flood", "random names in a zone whose server is dead", "pseudo-random subdomains (water torture), seen since 2014",
-           "one server may have a quarter of the ports that are lent at once; it is deaf after six silences", "ports.max is no limit", prepare_insist, run_flood,
+           "one server may have a quarter of the ports that are lent at once; it has one try where it was always silent", "ports.max is no limit", prepare_insist, run_flood,
            lambda: Berthd(ports={"pool": MAX_PORTS // 4, "max": MAX_PORTS}), lambda: Berthd("unlimited", ports={"pool": MAX_PORTS // 4, "max": MAX_PORTS}), peers=PEERS),
     Attack("hoard", "identical questions whose answer is held back and leaves in one burst", "Li et al. 2024 (DNSBomb); CVE-2024-33655",
            "512 clients wait for one look-up, more are refused at once", "any number may wait", prepare_hoard, run_hoard, Berthd,

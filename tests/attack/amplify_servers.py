@@ -222,7 +222,7 @@ ATTACKS = [
            "Afek et al. 2020 (NXNSAttack), with glue", "six refusals of a zone's servers stand for all", "a zone's servers are asked without end",
            prepare_wide, run_wide, Berthd, lambda: Berthd("tireless"), peers=PEERS),
     Attack("shared-glue", "20 zones with the address of a stranger, who is silent",
-           "RFC 5358 (resolvers as reflectors); RFC 9520", "three tries at one address; one where it has been silent for long",
+           "RFC 5358 (resolvers as reflectors); RFC 9520", "three tries at one address; one where it was always silent",
            "a zone's servers are asked without end", prepare_shared, run_shared, Berthd, lambda: Berthd("tireless"), peers=PEERS),
     Attack("aka", "100 name servers that are aliases of names in the victim's zone",
            "RFC 2181 section 10.3; Afek et al. 2020 (NXNSAttack)", "five look-ups of servers' addresses for one zone",
