@@ -23,7 +23,7 @@
 #define LIMIT_TRIES_PER_ZONE   12         /* questions sent to one zone's servers for one question: resend loops */
 #define LIMIT_TRIES_PER_ADDRESS                                                                                        \
 	3                      /* of these to one address: resend loops (TC, FORMERR, BADCOOKIE), dead servers (PRSD) */
-#define LIMIT_TRIES_DEAF     1 /* to one that has been silent for long (PRSD, strangers' addresses as glue) */
+#define LIMIT_TRIES_DEAF     1 /* to one that was always silent (PRSD, strangers' addresses as glue) */
 #define LIMIT_TRIES_REFUSED  6 /* so many servers of a zone said no: the others would (NXNSAttack with glue) */
 #define LIMIT_TRIES_FIRST    3 /* the same for servers with first: true: there must be time for the others */
 #define LIMIT_REQUESTS_BYTES (64u << 20) /* arenas of all requests of a worker */

@@ -16,7 +16,7 @@ enum {
 	STRANGER_US = 40 * 1000, /* a server never asked is taken for this fast: it gets its chance */
 	SILENCE_COST_US = 400 * 1000,
 	SILENCE_COUNTS_S = 60, /* how long a silence is held against a server */
-	SILENCE_MAX = 6,       /* such a server is deaf: one try has to do until it is heard again */
+	SILENCE_MAX = 6,       /* who never answered so many is deaf: one try has to do until it is heard */
 	EMPTY_BELIEVED = 3,    /* servers that say nothing at all */
 };
 
@@ -28,9 +28,10 @@ static uint32_t silence_cost_us(const struct facts *facts, uint64_t now_us)
 	return SILENCE_COST_US << (times - 1);
 }
 
+/* Only one that never said a word: whoever has servers that are silent at times must not have others' names fail. */
 static bool is_deaf(const struct facts *facts, uint64_t now_us)
 {
-	return facts->silences >= SILENCE_MAX && silence_cost_us(facts, now_us) > 0;
+	return facts->srtt_us == 0 && facts->silences >= SILENCE_MAX && silence_cost_us(facts, now_us) > 0;
 }
 
 /* Looked at once for a question: each look takes a lock. */
@@ -255,7 +256,7 @@ int servers_ask_await(
 			nobody = E_CROWDED;
 		tries += ret == E_NOENT;
 		if (ret == E_NOENT && address->dropped && !is_empty && !cut_take_refusal(cut))
-			return nobody;
+			return empty > 0 ? believe_empty(out) : nobody;
 	}
 	return nobody;
 }

@@ -103,7 +103,7 @@ def run_loop(scene: Scene) -> Result:
 
 ATTACKS = [
     Attack("alias-chain", "a chain of aliases with eight labels each, between two zones",
-           "Afek et al. 2024 (CAMP: compositional amplification); Bushart and Rossow 2018 (DNS Unchained)",
+           "Duan et al. 2024 (CAMP: compositional amplification); Bushart and Rossow 2018 (DNS Unchained)",
            "a budget of aliases; the targets of the first three alone are hidden, from the root and top-level domains",
            "targets of aliases are minimised as any name; no budget but the deadline", prepare_chain, run_chain, Berthd,
            lambda: Berthd("open-aliases"), peers=PEERS),

@@ -136,7 +136,7 @@ def run_hoard(scene: Scene) -> Result:
             sock.send(wire.query("www.slow.", ident=number))
             if number % 50 == 0:
                 time.sleep(0.005)
-        time.sleep(HELD_S + 1.0)
+        time.sleep(HELD_S + scene.size(3, 1))
     replies = [p.payload for p in capture.packets if p.protocol == UDP and p.source_port == 53 and len(p.payload) > 12]
     burst = sum(wire.rcode(payload) == wire.NOERROR for payload in replies)
     text = "%d of %d identical questions were held and answered in one burst, %d refused; allowed: %d" % (
@@ -145,14 +145,14 @@ def run_hoard(scene: Scene) -> Result:
 
 
 ATTACKS = [
-    Attack("resend", "servers that ask for another try each time", "RFC 7873 section 5.3; RFC 6891 section 7; RFC 5625 section 4.4",
+    Attack("resend", "servers that ask for another try each time", "RFC 6891 (FORMERR, BADVERS); RFC 7873 (BADCOOKIE); RFC 7766 (TC)",
            "three tries at one address for one question", "a zone's servers are asked without end", prepare_resend, run_resend,
            Berthd, lambda: Berthd("tireless"), peers=PEERS),
     Attack("insist", "a client that asks for a name of a dead server again and again", "RFC 9520 (failures are cached)",
            "a failure is remembered", "failures are forgotten", prepare_insist, run_insist, Berthd, lambda: Berthd("forgetful"),
            peers=PEERS),
-    Attack("flood", "random names in a zone whose server is dead", "pseudo-random subdomains, 2014 (water torture); Luo et al. 2018",
-           "one server may have a quarter of the ports that are lent at once; it is deaf after six silences", "ports.max is no limit", prepare_insist, run_flood,
+    Attack("flood", "random names in a zone whose server is dead", "pseudo-random subdomains (water torture), seen since 2014",
+           "one server may have a quarter of the ports that are lent at once; it has one try where it was always silent", "ports.max is no limit", prepare_insist, run_flood,
            lambda: Berthd(ports={"pool": MAX_PORTS // 4, "max": MAX_PORTS}), lambda: Berthd("unlimited", ports={"pool": MAX_PORTS // 4, "max": MAX_PORTS}), peers=PEERS),
     Attack("hoard", "identical questions whose answer is held back and leaves in one burst", "Li et al. 2024 (DNSBomb); CVE-2024-33655",
            "512 clients wait for one look-up, more are refused at once", "any number may wait", prepare_hoard, run_hoard, Berthd,

@@ -201,7 +201,7 @@ def run_aka(scene: Scene) -> Result:
 
 ATTACKS = [
     Attack("nxns", "a referral to 100 name servers below the victim's zone, without addresses",
-           "Afek et al. 2020 (NXNSAttack); CVE-2020-8616, CVE-2020-12662", "five look-ups of servers' addresses for one zone",
+           "Afek et al. 2020 (NXNSAttack); CVE-2020-8616, CVE-2020-12662, CVE-2020-12667", "five look-ups of servers' addresses for one zone",
            "the addresses of all servers of a zone may be looked up", prepare_nxns, run_nxns, Berthd,
            lambda: Berthd("unsparing"), peers=PEERS),
     Attack("nrdelegation", "100 name servers, each delegated on to the victim's address, which refuses",
@@ -222,7 +222,7 @@ ATTACKS = [
            "Afek et al. 2020 (NXNSAttack), with glue", "six refusals of a zone's servers stand for all", "a zone's servers are asked without end",
            prepare_wide, run_wide, Berthd, lambda: Berthd("tireless"), peers=PEERS),
     Attack("shared-glue", "20 zones with the address of a stranger, who is silent",
-           "RFC 5358 section 3 (resolvers as reflectors); RFC 9520 section 2.2", "three tries at one address; one where it has been silent for long",
+           "RFC 5358 (resolvers as reflectors); RFC 9520", "three tries at one address; one where it was always silent",
            "a zone's servers are asked without end", prepare_shared, run_shared, Berthd, lambda: Berthd("tireless"), peers=PEERS),
     Attack("aka", "100 name servers that are aliases of names in the victim's zone",
            "RFC 2181 section 10.3; Afek et al. 2020 (NXNSAttack)", "five look-ups of servers' addresses for one zone",
