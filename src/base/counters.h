@@ -17,7 +17,8 @@
 	X(QUERIES_TCP, "queries.tcp", "queries that came over TCP")                                                    \
 	X(QUERIES_MALFORMED, "queries.malformed", "queries answered with FORMERR")                                     \
 	X(QUERIES_DROPPED, "queries.dropped", "datagrams that were no query, or more than could be served")            \
-	X(QUERIES_REFUSED, "queries.refused", "queries from addresses that access.allow does not name")                \
+	X(QUERIES_REFUSED, "queries.refused",                                                                          \
+		"refused: access.allow does not name the client, or no such thing is answered")                        \
 	X(ANSWERS_CACHED, "answers.cached", "answered from the answer cache")                                          \
 	X(ANSWERS_MERGED, "answers.merged", "joined a lookup that was under way")                                      \
 	X(ANSWERS_STALE, "answers.stale", "answered with what had expired, for want of better")                        \

@@ -498,6 +498,18 @@ static int read_resolver(struct reader *r, const struct config_raw_resolver *raw
 	return read_file_name(r, "resolver", "root-hints", raw->root_hints, &c->resolver.root_hints);
 }
 
+static int read_stale(struct reader *r, const char *text)
+{
+	uint64_t value;
+	if (text == NULL)
+		return 0;
+	if (!parse_span(text, LIMIT_CONFIG_TTL_S, &value))
+		return refuse(r, find(r, "cache", "stale"), 0,
+			"is not a time; write for example 1d, 12h or 86400, at most 7d, or 0 for never");
+	r->config->cache.stale = (uint32_t)value;
+	return 0;
+}
+
 static int read_cache(struct reader *r, const struct config_raw_cache *raw)
 {
 	uint64_t value;
@@ -512,7 +524,7 @@ static int read_cache(struct reader *r, const struct config_raw_cache *raw)
 	uint32_t *min = &r->config->cache.ttl_min, *max = &r->config->cache.ttl_max;
 	read_switch(raw->prefetch, &r->config->cache.prefetch);
 	if (read_ttl(r, "ttl-min", raw->ttl_min, min) != 0 || read_ttl(r, "ttl-max", raw->ttl_max, max) != 0 ||
-		read_ttl(r, "stale", raw->stale, &r->config->cache.stale) != 0)
+		read_stale(r, raw->stale) != 0)
 		return E_INVAL;
 	if (*min <= *max)
 		return 0;

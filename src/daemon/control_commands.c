@@ -33,11 +33,15 @@ static void finish_status(struct survey *survey)
 	char text[ADDR_TEXT];
 	for (size_t i = 0; i < server->first->listen_count; i++)
 		json_array_append_new(listen, json_string(addr_text(&server->first->listen[i], text)));
+	json_t *web = json_array();
+	for (size_t i = 0; i < server->first->web.listen_count && server->web != NULL; i++)
+		json_array_append_new(web, json_string(addr_text(&server->first->web.listen[i], text)));
 	control_reply(survey->call,
-		json_pack("{s:s, s:i, s:f, s:i, s:i, s:o, s:o, s:s, s:o}", "version", BERTH_VERSION, "pid",
+		json_pack("{s:s, s:i, s:f, s:i, s:i, s:o, s:o, s:s, s:o, s:o, s:s}", "version", BERTH_VERSION, "pid",
 			(int)getpid(), "uptime_s", uptime_s(server), "workers", (int)server->workers, "lookups_running",
 			(int)survey->running, "listen", listen, "ports", survey_ports_json(survey), "validation", "off",
-			"history", chronicle_json(server->chronicle)));
+			"history", chronicle_json(server->chronicle), "web", web, "configuration",
+			server->config_path != NULL ? server->config_path : "built in"));
 }
 
 /* --- stats --- */

@@ -186,6 +186,15 @@ static int watch_signals(struct signals *signals, struct server *server)
 	return loop_watch(&server->loop, &signals->watch, EPOLLIN);
 }
 
+/* As a browser wants it: an IPv6 address in brackets. */
+static const char *web_host_text(const struct addr *addr, char out[static ADDR_TEXT])
+{
+	char host[ADDR_TEXT];
+	addr_host_text(addr, host);
+	snprintf(out, ADDR_TEXT, addr_is_v6(addr) ? "[%s]" : "%s", host);
+	return out;
+}
+
 static void tell_ready(const struct server *server)
 {
 	char all[512] = "", text[ADDR_TEXT];
@@ -196,6 +205,9 @@ static void tell_ready(const struct server *server)
 	log_notice("berthd " BERTH_VERSION " is ready on %s with %u workers; control socket %s; configuration %s", all,
 		server->workers, server->config->control_socket,
 		server->config_path != NULL ? server->config_path : "built in");
+	for (size_t i = 0; i < server->config->web.listen_count && server->web != NULL; i++)
+		log_notice("web page on http://%s:%u/", web_host_text(&server->config->web.listen[i], text),
+			addr_port(&server->config->web.listen[i]));
 	log_notice("answers are not validated: this version has no DNSSEC validation%s",
 		validates(server->config) ? ", resolver.trust-anchors is not used" : "");
 }

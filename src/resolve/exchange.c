@@ -182,7 +182,10 @@ static void tell_end(struct attempt *at, struct story_event *asked, enum transpo
 		kind = STORY_TIMEOUT;
 	else if (ret == E_MISMATCH)
 		kind = STORY_MISMATCH;
-	struct story_event *event = tell(at, kind, transport, ret == 0 ? "" : error_text(ret));
+	const char *text = ret == 0 ? "" : error_text(ret);
+	if (ret == E_REFUSED && transport == TRANSPORT_UDP)
+		text = "nobody listens there (ICMP)";
+	struct story_event *event = tell(at, kind, transport, text);
 	if (asked != NULL)
 		asked->port = at->port;
 	if (event == NULL)
@@ -262,6 +265,8 @@ static int send_and_receive_await(struct attempt *at)
 	if (ret != 0 || !at->reply->tc)
 		return ret;
 	counters_add(COUNT_UPSTREAM_TRUNCATED, 1);
+	if (at->rq->story != NULL && at->rq->story->last != NULL)
+		at->rq->story->last->reply = "truncated";
 	ret = over_tcp_await(at, "the reply was truncated");
 	return ret == E_CROWDED ? E_REFUSED : ret; /* a question was sent: the try counts */
 }

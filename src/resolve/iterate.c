@@ -259,13 +259,23 @@ static int ask_whole_await(
 	return servers_ask_await(rq, frame, cut, frame->question, reply);
 }
 
+static void tell_fallback(struct request *rq, const struct cut *cut)
+{
+	char zone[NAME_TEXT];
+	if (rq->story != NULL)
+		story_add(rq->story, STORY_ROUTE, clock_mono_us(),
+			"none of those that resolver.%s names is of use: %s's own servers are asked (first: true)",
+			cut->recursive ? "forward" : "stub", name_text(cut->zone, zone));
+}
+
 /* None of the servers was of use. Where the operator named them for a first try, the zone's own are asked; where the cache
  * did, its parent is: the zone may have moved. */
 static bool go_back(struct request *rq, struct cut *cut, const struct question *q)
 {
-	if (cut->first)
+	if (cut->first) {
+		tell_fallback(rq, cut);
 		cut_closest_unrouted(cut, rq, q);
-	else if (cut_may_have_moved(cut))
+	} else if (cut_may_have_moved(cut))
 		cut_above(cut, rq);
 	else
 		return false;

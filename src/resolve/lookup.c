@@ -128,9 +128,24 @@ static void conclude(struct request *rq, struct answer *answer, const struct fou
 	append_sets(rq, answer, SECTION_AUTHORITY, found);
 }
 
+static void tell_special(struct request *rq, const struct question *q)
+{
+	char name[NAME_TEXT];
+	if (rq->story != NULL)
+		story_add(rq->story, STORY_ROUTE, clock_mono_us(),
+			"%s is a special-use name, answered here (RFC 6761, 6303); resolver.stub, .forward or "
+			".ordinary can name "
+			"it to have it looked up",
+			name_text(q->name, name));
+}
+
 static int find_await(struct request *rq, const struct frame *frame, struct found *found)
 {
-	if (special_find(rq, frame->question, found) || lookup_find_cached(rq, frame->question, found))
+	if (special_find(rq, frame->question, found)) {
+		tell_special(rq, frame->question);
+		return 0;
+	}
+	if (lookup_find_cached(rq, frame->question, found))
 		return 0;
 	return iterate_await(rq, frame, found);
 }

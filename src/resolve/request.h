@@ -39,7 +39,8 @@ struct request {
 	struct resolver *resolver;
 	struct arena arena;
 	struct budget budget;
-	struct resolve_options options; /* as they were when the request began */
+	const struct question *question; /* the client's */
+	struct resolve_options options;  /* as they were when the request began */
 	bool fresh;
 	bool refresh;        /* what will expire soon is asked for again */
 	bool stale;          /* what has expired is good enough; */

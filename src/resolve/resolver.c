@@ -118,9 +118,13 @@ static void explain_no_server(const struct request *rq, struct answer *answer, c
 	if (!v4 && !v6) {
 		answer->ede = EDE_NETWORK_ERROR;
 		snprintf(text, size, "this machine has no route to the servers: is the network up?");
-	} else {
-		snprintf(text, size, "no server of the zone gave a useful answer");
+		return;
 	}
+	const struct route *route = routes_find(rq->options.routes, rq->question->name);
+	if (route != NULL && route->kind == ROUTE_FORWARD)
+		snprintf(text, size, "none of the resolvers that resolver.forward names gave a useful answer");
+	else
+		snprintf(text, size, "no server of the zone gave a useful answer");
 }
 
 static void explain(struct request *rq, struct answer *answer, int ret)
@@ -311,6 +315,7 @@ static struct job *make_job(struct resolver *resolver, const struct ask *ask, co
 		rq->story = story_new(&rq->arena, job->begin_us);
 	job->question = ask->question;
 	job->question.name = name_copy(&rq->arena, ask->question.name);
+	rq->question = &job->question;
 	return job;
 }
 

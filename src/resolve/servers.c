@@ -2,6 +2,8 @@
  * chance for the others: an attacker must not know which server is asked, and a slow past must not count for ever. */
 #include "resolve/servers.h"
 
+#include <string.h>
+
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"
@@ -155,10 +157,14 @@ static bool is_final(int ret)
 	return ret == E_BUDGET || ret == E_CANCELED || ret == E_NOPORT;
 }
 
-static void tell_kind(struct request *rq, enum reply_kind kind)
+static void tell_kind(struct request *rq, enum reply_kind kind, uint16_t rcode)
 {
-	if (rq->story != NULL && rq->story->last != NULL && rq->story->last->kind == STORY_REPLY)
-		rq->story->last->reply = reply_kind_text(kind);
+	struct story_event *event = rq->story != NULL ? rq->story->last : NULL;
+	if (event == NULL || event->kind != STORY_REPLY)
+		return;
+	event->reply = reply_kind_text(kind);
+	if (kind == REPLY_FAILED)
+		event->text = arena_copy(&rq->arena, rcode_text(rcode), strlen(rcode_text(rcode)) + 1);
 }
 
 /* One try at one address. 0: *out is a useful reply; E_NOENT: try another; E_UNREACH, E_CROWDED: the same, and nothing was sent;
@@ -190,7 +196,7 @@ static int ask_address_await(struct request *rq, const struct cut *cut, struct c
 	out->kind = reply_kind(&out->msg, cut->zone, q, ex.edns);
 	if (cut->recursive)
 		out->kind = reply_kind_of_resolver(&out->msg, out->kind);
-	tell_kind(rq, out->kind);
+	tell_kind(rq, out->kind, out->msg.rcode);
 	if (out->kind == REPLY_NO_EDNS) {
 		address->no_edns = true;
 		/* A header alone shows neither question nor case: it is believed for this lookup, and forgotten. */

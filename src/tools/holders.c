@@ -378,8 +378,10 @@ static int run_holders(const struct tool *tool, int argc, char **argv)
 	if (tool->watch != NULL)
 		return watch(tool, argc, argv);
 	if (argc > 0)
-		return tool_usage(&verb_holders, "\"%s\" is one word too many; a port's holders: berth port %s",
-			argv[0], argv[0]);
+		return tool_usage(&verb_holders,
+			"\"%s\" is one word too many; a program's ports: berth holders --process %s, a port's holders: "
+			"berth port %s",
+			argv[0], argv[0], argv[0]);
 	int ret = look(&table, &seen);
 	if (ret != 0)
 		return tool_fail(tool,

@@ -261,6 +261,18 @@ static int watch_in_lines(struct view *view, unsigned interval_ms)
 
 /* --- the verb --- */
 
+/* Nobody can hold port 0, but the System ports begin with it. */
+static int parse_range(struct port_range *range, const char *text)
+{
+	if (strncmp(text, "0-", 2) != 0)
+		return port_range_parse(range, text);
+	char from_one[16];
+	snprintf(from_one, sizeof(from_one), "1%s", text + 1);
+	int ret = strlen(text) < sizeof(from_one) ? port_range_parse(range, from_one) : E_INVAL;
+	range->first = 0;
+	return ret;
+}
+
 /* "RANGE", and with --watch the seconds as a word of their own: those are a number without a dash. */
 static int read_words(struct view *view, int argc, char **argv, unsigned *interval_ms)
 {
@@ -271,7 +283,7 @@ static int read_words(struct view *view, int argc, char **argv, unsigned *interv
 			seconds = argv[i];
 		else if (ranges++ > 0)
 			return tool_usage(&verb_map, "\"%s\" is one word too many", argv[i]);
-		else if (port_range_parse(&view->range, argv[i]) != 0 || view->range.first == view->range.last)
+		else if (parse_range(&view->range, argv[i]) != 0 || view->range.first == view->range.last)
 			return tool_usage(
 				&verb_map, "\"%s\" is not a range of ports; write for example 49152-65535", argv[i]);
 	}

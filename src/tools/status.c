@@ -56,7 +56,11 @@ static void print_status(const json_t *reply, const char *socket)
 	print_line("validation", text_of(reply, "validation"));
 	print_ports(json_object_get(reply, "ports"));
 	print_history(json_object_get(reply, "history"));
+	if (json_array_size(json_object_get(reply, "web")) > 0)
+		print_line("web page", joined(json_object_get(reply, "web"), ", "));
 	print_line("control", safe(socket));
+	if (*text_of(reply, "configuration") != '\0')
+		print_line("file", safe(text_of(reply, "configuration")));
 }
 
 static int run_status(const struct tool *tool, int argc, char **argv)

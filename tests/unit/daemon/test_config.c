@@ -123,7 +123,7 @@ static void test_every_key(void **state)
 		"  forward: [{zone: ., to: [192.0.2.9, 192.0.2.10@5353], first: yes},\n"
 		"    {zone: example.org, to: [192.0.2.2]}],\n"
 		"  stub: [{zone: corp.example, to: [10.0.0.1]}], ordinary: [test, 10.in-addr.arpa]}\n"
-		"cache: {memory: 1G, ttl-min: 5, ttl-max: 604800, stale: 86400, prefetch: no}\n"
+		"cache: {memory: 1G, ttl-min: 5, ttl-max: 604800, stale: 1d, prefetch: no}\n"
 		"identity: {version: none of yours, name: a}\n"
 		"access: {allow: [192.0.2.0/24, \"2001:db8::/32\"]}\n"
 		"history: {file: /tmp/h.db, loans: no, watch: yes, size: 8M, age: 7d}\n"
@@ -447,7 +447,8 @@ static const struct wrong wrongs[] = {
 		"10.in-addr.arpa"},
 	{"resolver: {glue: some}\n", "b.yaml:1: resolver.glue: \"some\" is not one of the words for it; write one of "
 				     "bailiwick, verified, any"},
-	{"cache: {stale: never}\n", "b.yaml:1: cache.stale: \"never\" is not a number of seconds; write 0 to 604800"},
+	{"cache: {stale: never}\n", "b.yaml:1: cache.stale: \"never\" is not a time; write for example 1d, 12h or "
+				    "86400, at most 7d, or 0 for never"},
 	{"identity: {name: " LONG_NAME "}\n",
 		"b.yaml:1: identity.name: \"" LONG_NAME_CUT "\" is too long; write at most 63 bytes"},
 	{"cache: {ttl-max: 604801}\n",
