@@ -289,7 +289,7 @@ def test_who_held_a_port(start: Callable[..., Daemon]):
     tcp, udp = listener.getsockname()[1], waiting.getsockname()[1]
     client = socket.create_connection(("127.0.0.1", tcp))
     accepted, _ = listener.accept()
-    wait_until(lambda: holdings(daemon, udp), 20 * SLOWER)
+    wait_until(lambda: holdings(daemon, udp), 60 * SLOWER)  # it rests fifty times as long as it looks
     for port, transport, state in ((tcp, "tcp", "listening"), (udp, "udp", "unconnected"),
                                    (client.getsockname()[1], "tcp", "connected")):
         [one] = holdings(daemon, port)  # of the listener's port one: not what it accepted

@@ -160,10 +160,12 @@ def test_any_with_thousands_of_types(net: Callable[..., Net], begin: Begin):
     daemon = begin(net(ONE_ZONE, {ONE: speech}))
     ask("warm.z.test")
     before = daemon.memory_kib()
+    times = []
     for number in range(20):
         reply, took_s = timed(ask, "a%d.z.test" % number, "ANY", tcp=True)
         assert reply.rcode() == NOERROR and len(reply.answer) <= 16
-        assert took_s < 0.1 * SLOWER
+        times.append(took_s)
+    assert sorted(times)[10] < 0.1 * SLOWER  # with work as the square of the records it was seconds
     assert IS_SANITIZED or daemon.memory_kib() - before < 8192
 
 
