@@ -74,7 +74,8 @@ static void run_post(struct visit *visit)
 	if (!is_json(visit))
 		web_reply_error(
 			visit, MHD_HTTP_UNSUPPORTED_MEDIA_TYPE, "a POST has to be Content-Type: application/json");
-	else if (!json_is_object(request = json_loadb(visit->body, visit->body_len, JSON_REJECT_DUPLICATES, &error)))
+	else if ((request = json_loadb(visit->body, visit->body_len, JSON_REJECT_DUPLICATES, &error)) == NULL ||
+		 !json_is_object(request))
 		web_reply_error(visit, MHD_HTTP_BAD_REQUEST, "not a JSON object");
 	else if (strcmp(visit->path, "/api/v1/vote") == 0)
 		votes_cast(visit, request);

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import http.client
 import json
 import socket
 import threading
@@ -166,7 +167,7 @@ def test_a_loan_is_secret_until_it_ended(start: Start, tmp_path: Path, lend: str
         return base64.b64decode(body(get("/api/v1/ports"))["ports"])
     def told(port: int) -> dict[str, Any]:
         reply = body(get("/api/v1/port/%d" % port))
-        return {key: reply[key] for key in ("verdict", "holders", "here", "pool", "loans")}
+        return {key: value for key, value in reply.items() if key != "now"}
     idle = {port: told(port) for port in ports}
     before = codes()
     stream: list[bytes] = []
@@ -212,3 +213,37 @@ def test_an_address_that_is_taken(start: Start, tmp_path: Path):
         other = Daemon(tmp_path / "other", {"web": {"listen": ["127.0.0.1@8053"]}})
         done = subprocess.run([str(BUILD / "berthd"), "-c", str(other.file)], capture_output=True, text=True, timeout=10)
         assert done.returncode == 1 and "the web page cannot be shown on 127.0.0.1@8053" in done.stderr
+
+
+def test_each_post_is_freed(page: Daemon):
+    """What a POST holds is read once, and given back."""
+    def some(count: int) -> None:
+        text = json.dumps({"key%d" % n: "v" * 20 for n in range(25)})
+        for _ in range(count // 50):
+            conn = http.client.HTTPConnection("127.0.0.1", PORT, timeout=5 * SLOWER)
+            for _ in range(50):
+                conn.request("POST", "/api/v1/nowhere", text, {"Content-Type": "application/json", "Origin": "http://" + HOST})
+                assert conn.getresponse().read()
+            conn.close()
+    some(300)
+    before = page.memory_kib()
+    some(1500)
+    assert page.memory_kib() - before < 1500  # each of these is 4 KiB in memory
+
+
+def test_after_the_limit_of_connections(page: Daemon):
+    """libmicrohttpd stops to listen at its limit; it listens again when there is room."""
+    many = []
+    for source in ("127.0.0.2", "127.0.0.3", "127.0.0.4", "127.0.0.5"):
+        for _ in range(30):
+            many.append(socket.socket())
+            many[-1].settimeout(1)
+            many[-1].bind((source, 0))
+            many[-1].connect(("127.0.0.1", PORT))
+    time.sleep(0.3)
+    [sock.close() for sock in many]
+    time.sleep(0.5)
+    begin = time.monotonic()
+    for _ in range(3):
+        assert get("/api/v1/me")[0] == 200
+    assert time.monotonic() - begin < 2 * SLOWER
