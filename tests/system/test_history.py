@@ -10,6 +10,7 @@ import socket
 import sqlite3
 import subprocess
 import time
+import urllib.request
 from pathlib import Path
 from typing import Any, Callable
 
@@ -491,3 +492,20 @@ def test_a_private_service_of_the_services_file(start: Callable[..., Daemon]):
     finally:
         subprocess.run(["umount", "/etc/services"], check=True)
         mine.unlink()
+
+
+def test_a_reader_in_the_page_leaves_the_writers_locks(start: Callable[..., Daemon]):
+    """Closing any descriptor of a file drops the locks that its process has on it (fcntl(2))."""
+    daemon = start(web={"listen": ["127.0.0.1@8053"], "votes": "none"})
+    ask_some(5)
+    wait_until(lambda: history(daemon)["loans"] > 0)
+    inodes = {":%d" % (daemon.directory / name).stat().st_ino for name in ("history.db", "history.db-shm")}
+    def locks() -> set[str]:
+        """Both are locked by POSIX's locks of this process for as long as SQLite has them open."""
+        rows = [line.split() for line in Path("/proc/locks").read_text().splitlines()]
+        return {row[5][row[5].rindex(":"):] for row in rows if row[1] == "POSIX" and row[5][row[5].rindex(":"):] in inodes}
+    assert locks() == inodes
+    for _ in range(3):
+        with urllib.request.urlopen("http://127.0.0.1:8053/api/v1/history/53", timeout=10 * SLOWER) as reply:
+            assert "loans" in json.load(reply)
+    assert locks() == inodes
