@@ -183,14 +183,21 @@ static void on_completed(void *cls, struct MHD_Connection *conn, void **context,
 
 /* --- connections --- */
 
+/* A stream ends by itself at its age; what is left of one much later belongs to a viewer that takes nothing. */
+static uint64_t patience_us(const struct web_client *client)
+{
+	if (client->is_viewer)
+		return (LIMIT_WEB_VIEW_S + LIMIT_WEB_STALL_S) * 1000000ull;
+	return client->is_busy ? ANSWER_US : LIMIT_WEB_REQUEST_S * 1000000ull;
+}
+
 static void on_sweep(struct timer *timer)
 {
 	struct web *web = container_of(timer, struct web, sweep);
 	uint64_t now_us = clock_mono_us();
 	for (struct link *l = web->clients.next; l != &web->clients; l = l->next) {
 		struct web_client *client = container_of(l, struct web_client, link);
-		uint64_t most_us = client->is_busy ? ANSWER_US : LIMIT_WEB_REQUEST_S * 1000000ull;
-		if (!client->is_viewer && now_us - client->since_us > most_us)
+		if (now_us - client->since_us > patience_us(client))
 			shutdown(client->fd, SHUT_RDWR); /* libmicrohttpd sees that it is gone */
 	}
 	if (!link_is_empty(&web->clients))
@@ -211,6 +218,7 @@ static void on_connection(
 		if (web->sweep.place == 0)
 			loop_timer_set(&web->server->loop, &web->sweep, client->since_us + SWEEP_US);
 	} else if (client != NULL) {
+		listener->has_lost_one = true;
 		link_remove(&client->link);
 		free(client);
 		*context = NULL;
@@ -223,8 +231,11 @@ static void run(struct web_listener *listener)
 {
 	struct loop *loop = &listener->web->server->loop;
 	MHD_UNSIGNED_LONG_LONG ms;
+	listener->has_lost_one = false;
 	MHD_run(listener->daemon);
-	if (MHD_get_timeout(listener->daemon, &ms) != MHD_YES)
+	if (listener->has_lost_one)
+		loop_timer_set(loop, &listener->timer, clock_mono_us() + 1);
+	else if (MHD_get_timeout(listener->daemon, &ms) != MHD_YES)
 		loop_timer_cancel(loop, &listener->timer);
 	else /* never within this turn, or others would have to wait */
 		loop_timer_set(loop, &listener->timer, clock_mono_us() + (ms == 0 ? 1 : ms * 1000));

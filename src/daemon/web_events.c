@@ -253,8 +253,10 @@ static void end_old(struct web_events *events, uint64_t now_us)
 {
 	for (struct link *l = events->viewers.next; l != &events->viewers; l = l->next) {
 		struct viewer *viewer = container_of(l, struct viewer, link);
-		if (now_us - viewer->since_us > LIMIT_WEB_VIEW_S * 1000000ull)
+		if (now_us - viewer->since_us > LIMIT_WEB_VIEW_S * 1000000ull) {
 			viewer->is_over = true;
+			wake(viewer);
+		}
 	}
 }
 

@@ -70,6 +70,7 @@ struct web_listener {
 	struct watch watch; /* of libmicrohttpd's own epoll */
 	struct timer timer; /* when it wants to be called again */
 	struct MHD_Daemon *daemon;
+	bool has_lost_one; /* a connection ended in this turn: libmicrohttpd may listen again, but only when called */
 	int fd;
 	struct addr addr;
 };
