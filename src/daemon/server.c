@@ -292,6 +292,9 @@ static bool same_web(const struct config *a, const struct config *b)
 		    same_text(a->web.password_file, b->web.password_file) && same_text(a->web.votes, b->web.votes);
 	for (size_t i = 0; same && i < a->web.listen_count; i++)
 		same = addr_equal(&a->web.listen[i], &b->web.listen[i]);
+	same = same && a->web.has_local == b->web.has_local && a->web.local_count == b->web.local_count;
+	for (size_t i = 0; same && i < a->web.local_count; i++)
+		same = same_text(a->web.local[i], b->web.local[i]);
 	for (size_t i = 0; same && i < a->web.host_count; i++)
 		same = same_text(a->web.hosts[i], b->web.hosts[i]);
 	return same;

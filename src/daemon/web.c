@@ -150,9 +150,9 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *conn, const 
 	const char *version, const char *data, size_t *len, void **context)
 {
 	struct visit *visit = *context;
-	(void)version;
 	if (visit == NULL) {
 		*context = visit = visit_new(cls, conn);
+		visit->is_http_1_0 = strcmp(version, MHD_HTTP_VERSION_1_1) != 0;
 		return web_gate(visit, method, path) ? MHD_YES : give_answer(visit);
 	}
 	if (*len > 0) {
@@ -325,19 +325,21 @@ int web_open(struct web **out, struct server *server, char *why, size_t size)
 	web->events = events_new(web);
 	web->map = map_new(web);
 	web->tours = tours_new(web);
-	int ret = open_listeners(web, why, size);
+	int ret = locals_new(&web->locals, config, why, size);
 	if (ret == 0)
 		ret = login_new(&web->login, config->web.password_file, why, size);
+	bool may_fail = ret == 0 && config->web.by_default; /* nobody asked for that address */
 	if (ret == 0)
-		web->votes = votes_new(web, config->web.votes);
+		ret = open_listeners(web, why, size);
 	if (ret == 0) {
+		web->votes = votes_new(web, config->web.votes);
 		*out = web;
 		return 0;
 	}
 	web_free(web);
-	if (!config->web.by_default)
+	if (!may_fail)
 		return ret;
-	log_notice("%s", why); /* nobody asked for that address */
+	log_notice("%s", why);
 	return 0;
 }
 
@@ -390,6 +392,7 @@ void web_free(struct web *web)
 	events_free(web->events);
 	map_free(web->map);
 	tours_free(web->tours);
+	locals_free(web->locals);
 	login_free(web->login);
 	votes_free(web->votes);
 	looker_free(web->looker);

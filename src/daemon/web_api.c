@@ -21,9 +21,10 @@ static void run_me(struct visit *visit)
 	static const char *const words[] = {"stranger", "local", "session"};
 	const struct web *web = visit->web;
 	web_reply_json(visit, MHD_HTTP_OK,
-		json_pack("{s:s, s:b, s:b, s:s, s:b}", "viewer", words[visit->viewer], "login",
-			(int)login_is_possible(web->login), "votes", (int)(web->votes != NULL), "version",
-			BERTH_VERSION, "reserved", (int)web->server->first->ports.reserved));
+		json_pack("{s:s, s:b, s:b, s:b, s:s, s:b}", "viewer", words[visit->viewer], "other_user",
+			(int)visit->is_other_user, "login", (int)login_is_possible(web->login), "votes",
+			(int)(web->votes != NULL), "version", BERTH_VERSION, "reserved",
+			(int)web->server->first->ports.reserved));
 }
 
 /* --- services --- */

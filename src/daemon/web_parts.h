@@ -3,6 +3,7 @@
  *	web.c          listening, connections, limits: libmicrohttpd inside the main thread's loop
  *	web_parse.c    the words of a request
  *	web_gate.c     who a viewer is, and what is refused at the door
+ *	web_local.c    which users of this machine need no password
  *	web_login.c    passwords and sessions
  *	web_files.c    html, css, js
  *	web_api.c      which path is what; the short answers
@@ -33,19 +34,22 @@ enum {
 
 enum web_viewer {
 	VIEWER_STRANGER, /* sees what is true of every machine */
-	VIEWER_LOCAL,    /* from loopback, and not through a proxy */
+	VIEWER_LOCAL,    /* from loopback, not through a proxy, and of a user who may */
 	VIEWER_SESSION,  /* has logged in */
 };
 
 enum web_method { METHOD_GET, METHOD_POST };
 
+enum web_owner { OWNER_UNASKED, OWNER_LOCAL, OWNER_OTHER };
+
 /* A connection. */
 struct web_client {
 	struct link link;
 	int fd;
-	uint64_t since_us; /* monotonic: it came, or its last request was answered */
-	bool is_busy;      /* a whole request is here and being answered */
-	bool is_viewer;    /* of events: it stays */
+	uint64_t since_us;    /* monotonic: it came, or its last request was answered */
+	bool is_busy;         /* a whole request is here and being answered */
+	bool is_viewer;       /* of events: it stays */
+	enum web_owner owner; /* of the other end, once it was asked for */
 };
 
 struct visit {
@@ -54,6 +58,8 @@ struct visit {
 	struct web_client *client;
 	enum web_method method;
 	enum web_viewer viewer;
+	bool is_other_user; /* a stranger for no other reason than that */
+	bool is_http_1_0;
 	const char *language; /* constant */
 	char path[WEB_PATH];
 	char visitor[WEB_TOKEN]; /* who votes; "" for nobody yet */
@@ -77,6 +83,7 @@ struct web_listener {
 
 struct diag_socket;
 struct web_events;
+struct web_locals;
 struct web_login;
 struct web_map;
 struct web_tours;
@@ -91,6 +98,7 @@ struct web {
 	struct timer sweep;
 	bool is_ending;
 	struct web_events *events;
+	struct web_locals *locals;
 	struct web_login *login;
 	struct web_map *map;
 	struct web_tours *tours;
@@ -123,6 +131,15 @@ bool web_gate(struct visit *visit, const char *method, const char *path);
 /* False: answered with what has to be done. */
 bool web_must_see_machine(struct visit *visit);
 void web_token(char out[static WEB_TOKEN]);
+
+/* --- web_local.c --- */
+
+/* While users can be looked up. 0, or an error with one line in `why`; *out is to be freed in any case. */
+int locals_new(struct web_locals **out, const struct config *config, char *why, size_t size);
+void locals_free(struct web_locals *locals);
+/* Whether the process at the other end of a connection within this machine is of a user who may see it; false where
+ * that cannot be found out. */
+bool locals_have_peer(const struct web_locals *locals, int fd);
 
 /* --- web_login.c --- */
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import base64
 import http.client
 import json
+import pwd
 import socket
+import subprocess
 import threading
 import time
 from pathlib import Path
@@ -70,6 +72,34 @@ def test_who_is_what(page: Daemon, host: str, lines: tuple[str, ...], viewer: st
             assert get(path, *lines, host=host)[0] == 401
     port = body(get("/api/v1/port/53", *lines, host=host))
     assert ("holders" in port) == ("verdict" in port) == ("loans" in port) == (viewer == LOCAL) and port["services"]
+
+
+def get_as(user: int, path: str) -> tuple[int, str]:
+    """The same request by a process of another user."""
+    words = "GET %s HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n" % (path, HOST)
+    code = ("import socket\nsock = socket.create_connection(('127.0.0.1', %d), 10)\nsock.sendall(%r)\n"
+            "while chunk := sock.recv(65536): print(chunk.decode(), end='')" % (PORT, words.encode()))
+    text = subprocess.run(["/usr/bin/python3", "-c", code], user=user, capture_output=True, text=True, timeout=30, check=True).stdout
+    return int(text.split()[1]), text.replace("\n\n", "\r\n\r\n", 1)
+
+
+def test_a_user_is_local_when_berthd_knows_him(start: Start, page: Daemon, tmp_path: Path):
+    """nginx as shipped is such a user too, and so is everybody who may not read the history."""
+    assert body(get_as(0, "/api/v1/me"))["viewer"] == LOCAL
+    me = body(get_as(pwd.getpwnam("nobody").pw_uid, "/api/v1/me"))
+    assert me["viewer"] == STRANGER and me["other_user"] and me["login"]
+    for path in ("/api/v1/ports", "/api/v1/history/53", "/api/v1/stats", "/metrics"):
+        assert get_as(pwd.getpwnam("nobody").pw_uid, path)[0] == 401
+    page.finish()
+    start(web={"listen": ["127.0.0.1@8053"], "votes": "none", "local": ["nobody"]})
+    assert body(get_as(pwd.getpwnam("nobody").pw_uid, "/api/v1/me"))["viewer"] == LOCAL
+    other = body(get_as(pwd.getpwnam("daemon").pw_uid, "/api/v1/me"))
+    assert other["viewer"] == STRANGER and other["other_user"] and not other["login"]
+
+
+def test_what_a_proxy_of_root_hands_on(page: Daemon):
+    """nginx speaks HTTP/1.0 to those behind it, and calls them by the address it has for them."""
+    assert '"viewer":"stranger"' in talk("GET /api/v1/me HTTP/1.0\r\nHost: %s\r\nConnection: close\r\n\r\n" % HOST)[1]
 
 
 @pytest.mark.parametrize("host", ["evil.example", "evil.example:8053", "127.0.0.1.evil.example", "localhost.evil.example", "", "[::1", "127.0.0.1:x"],
