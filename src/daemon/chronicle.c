@@ -85,7 +85,7 @@ void chronicle_prepare(const struct config *config)
 	*strrchr(folder, '/') = '\0';
 	if (folder[0] == '\0' || path_make_folder(folder, &is_new) != 0)
 		return; /* opening the file says what is wrong */
-	if (config->history.watch && scout_start(&scout) != 0)
+	if (config->history.watch && scout_start(&scout, config->user) != 0)
 		log_notice("history.watch: no process can be started to find the owners of sockets; users are recorded "
 			   "alone");
 	if (geteuid() == 0 && (is_new || !config->history.is_named))

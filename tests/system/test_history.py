@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pwd
+import shutil
 import signal
 import socket
 import sqlite3
@@ -509,3 +510,16 @@ def test_a_reader_in_the_page_leaves_the_writers_locks(start: Callable[..., Daem
         with urllib.request.urlopen("http://127.0.0.1:8053/api/v1/history/53", timeout=10 * SLOWER) as reply:
             assert "loans" in json.load(reply)
     assert locks() == inodes
+
+
+def test_the_end_waits_for_no_scout(start: Callable[..., Daemon]):
+    """The process that finds owners may hang: SIGSTOP stands for a file system that does not answer."""
+    daemon = start(history={"watch": True, "file": "/tmp/berth-stop-%d/history.db" % os.getpid()}, user="nobody")
+    scout = int(Path("/proc/%d/task/%d/children" % (daemon.pid, daemon.pid)).read_text().split()[0])
+    assert Path("/proc/%d/status" % scout).read_text().split("Uid:")[1].split()[0] == str(NOBODY.pw_uid)
+    os.kill(scout, signal.SIGSTOP)
+    with socket.create_server(("127.0.0.1", 4711)):
+        time.sleep(3)  # it is asked for the owner
+        assert daemon.finish() < 1 * SLOWER
+    wait_until(lambda: not Path("/proc/%d" % scout).exists())
+    shutil.rmtree("/tmp/berth-stop-%d" % os.getpid())
