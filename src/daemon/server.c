@@ -17,6 +17,7 @@
 #include "daemon/control.h"
 #include "daemon/listen.h"
 #include "daemon/settings.h"
+#include "daemon/state.h"
 #include "daemon/web.h"
 #include "daemon/worker.h"
 #include "ports/preflight.h"
@@ -218,6 +219,7 @@ int server_init(struct server *server, struct config *config, const char *config
 	}
 	if (ret == 0)
 		ret = control_open(&server->control, server, why, size);
+	state_prepare(config);
 	if (ret == 0)
 		ret = web_open(&server->web, server, why, size);
 	if (ret == 0)

@@ -225,7 +225,7 @@ void history_run(struct visit *visit, uint16_t port);
 
 /* --- web_votes.c --- */
 
-/* Makes the folder while that is permitted. NULL: there is no place for votes, which was said. */
+/* NULL: there is no place for votes, which was said. */
 struct web_votes *votes_new(struct web *web, const char *path);
 void votes_free(struct web_votes *votes);
 /* How a port's page was liked; and a vote. */

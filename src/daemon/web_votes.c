@@ -4,7 +4,6 @@
 #include "daemon/web_parts.h"
 
 #include <errno.h>
-#include <pwd.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -202,28 +201,10 @@ void votes_cast(struct visit *visit, const json_t *request)
 
 /* --- begin and end --- */
 
-/* The folder of the file, if its parent is there; of the user that the daemon becomes. */
-static void make_folder(const char *path, const char *user)
-{
-	char folder[512];
-	const char *slash = strrchr(path, '/');
-	size_t len = slash != NULL ? (size_t)(slash - path) : 0;
-	if (len == 0 || len >= sizeof(folder))
-		return;
-	memcpy(folder, path, len);
-	folder[len] = '\0';
-	if (mkdir(folder, 0750) != 0)
-		return;
-	const struct passwd *entry = user != NULL ? getpwnam(user) : NULL;
-	if (entry != NULL)
-		(void)!chown(folder, entry->pw_uid, entry->pw_gid);
-}
-
 struct web_votes *votes_new(struct web *web, const char *path)
 {
 	if (path == NULL)
 		return NULL;
-	make_folder(path, web->server->config->user);
 	struct web_votes *votes = xzalloc(1, sizeof(*votes) + strlen(path) + 1);
 	votes->web = web;
 	strcpy(votes->path, path);

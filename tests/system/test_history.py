@@ -523,3 +523,21 @@ def test_the_end_waits_for_no_scout(start: Callable[..., Daemon]):
         assert daemon.finish() < 1 * SLOWER
     wait_until(lambda: not Path("/proc/%d" % scout).exists())
     shutil.rmtree("/tmp/berth-stop-%d" % os.getpid())
+
+
+@pytest.mark.parametrize("web", [{"listen": ["127.0.0.1@8053"]}, {"listen": []}], ids=["page", "no page"])
+def test_the_folder_of_history_and_votes(start: Callable[..., Daemon], web: dict[str, Any]):
+    """Made once, for both: of the daemon's user, and for its group to pass."""
+    folder = Path("/tmp/berth-folder-%d" % os.getpid())
+    daemon = start(history={"file": folder / "history.db"}, web={**web, "votes": folder / "votes.db"}, user="nobody")
+    state = folder.stat()
+    assert (state.st_uid, state.st_mode & 0o7777) == (NOBODY.pw_uid, 0o2751)
+    if web["listen"]:
+        request = urllib.request.Request("http://127.0.0.1:8053/api/v1/vote", b'{"port": 53, "face": "yes"}', {
+            "Content-Type": "application/json", "Origin": "http://127.0.0.1:8053"})
+        with urllib.request.urlopen(request, timeout=10 * SLOWER) as reply:
+            assert json.load(reply)["mine"] == "yes"
+        votes = (folder / "votes.db").stat()
+        assert (votes.st_uid, votes.st_mode & 0o7777) == (NOBODY.pw_uid, 0o640)
+    daemon.finish()
+    shutil.rmtree(folder)
