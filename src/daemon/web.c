@@ -363,6 +363,7 @@ void web_stop(struct web *web)
 	if (web == NULL)
 		return;
 	web->is_ending = true;
+	atomic_store(&web->is_over, true);
 	looker_stop(web->looker);
 	tours_end(web->tours);
 	events_end(web->events);

@@ -30,19 +30,38 @@ static bool is_through_proxy(const struct visit *visit)
 	return found;
 }
 
-static bool is_from_loopback(const struct visit *visit)
+static bool peer_of(const struct visit *visit, struct addr *out)
 {
 	const union MHD_ConnectionInfo *info = MHD_get_connection_info(visit->conn, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
-	struct addr addr = {0};
+	*out = (struct addr){0};
 	if (info == NULL || info->client_addr == NULL)
 		return false;
 	if (info->client_addr->sa_family == AF_INET)
-		memcpy(&addr.v4, info->client_addr, sizeof(addr.v4));
+		memcpy(&out->v4, info->client_addr, sizeof(out->v4));
 	else if (info->client_addr->sa_family == AF_INET6)
-		memcpy(&addr.v6, info->client_addr, sizeof(addr.v6));
+		memcpy(&out->v6, info->client_addr, sizeof(out->v6));
 	else
 		return false;
-	return addr_is_loopback(&addr);
+	return true;
+}
+
+static bool is_from_loopback(const struct visit *visit)
+{
+	struct addr addr;
+	return peer_of(visit, &addr) && addr_is_loopback(&addr);
+}
+
+/* What a proxy on this machine wrote last is whom it speaks for; what stands before that anybody may have written. */
+bool web_who(const struct visit *visit, struct addr *out)
+{
+	struct addr told;
+	bool is_here = !peer_of(visit, out) || addr_is_loopback(out);
+	const char *text = is_here ? web_header(visit, "X-Forwarded-For") : NULL;
+	const char *last = text != NULL ? strrchr(text, ',') : NULL;
+	text = last != NULL ? last + 1 : text;
+	if (text != NULL && addr_parse(&told, text + strspn(text, " "), 0) == 0)
+		*out = told;
+	return is_here;
 }
 
 /* A connection keeps its user. */

@@ -20,6 +20,7 @@
 
 #include <jansson.h>
 #include <microhttpd.h>
+#include <stdatomic.h>
 
 #include "base/addr.h"
 #include "base/limits.h"
@@ -97,6 +98,7 @@ struct web {
 	struct link clients;
 	struct timer sweep;
 	bool is_ending;
+	atomic_bool is_over; /* the same for the looker's thread: what takes long is given up */
 	struct web_events *events;
 	struct web_locals *locals;
 	struct web_login *login;
@@ -130,6 +132,8 @@ const char *web_argument(const struct visit *visit, const char *name);
 bool web_gate(struct visit *visit, const char *method, const char *path);
 /* False: answered with what has to be done. */
 bool web_must_see_machine(struct visit *visit);
+/* Whose tries are counted: the peer, or whom a proxy on this machine names. True: it came from this machine. */
+bool web_who(const struct visit *visit, struct addr *out);
 void web_token(char out[static WEB_TOKEN]);
 
 /* --- web_local.c --- */

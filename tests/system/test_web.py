@@ -7,6 +7,7 @@ import http.client
 import json
 import pwd
 import socket
+import sqlite3
 import subprocess
 import threading
 import time
@@ -15,7 +16,7 @@ from typing import Any, Callable
 
 import pytest
 
-from support import SLOWER, Daemon, ask, wait_until
+from support import BUILD, SLOWER, Daemon, ask, wait_until
 
 LAB = ["--names", 20]
 PORT, HOST = 8053, "127.0.0.1:8053"
@@ -137,6 +138,9 @@ def test_logging_in_and_out(page: Daemon):
     for _ in range(6):
         assert post("/api/v1/login", {"password": "a long passwore"}, JSON, OWN, far)[0] == 403
     assert post("/api/v1/login", {"password": "a long password"}, JSON, OWN, far)[0] == 429
+    # A stranger who guesses keeps nobody else out; what comes before the last address anybody may have written.
+    assert post("/api/v1/login", {"password": "a long password"}, JSON, OWN, "X-Forwarded-For: 192.0.2.7, 192.0.2.8")[0] == 200
+    assert post("/api/v1/login", {"password": "a long password"}, JSON, OWN, "X-Forwarded-For: 192.0.2.8, 192.0.2.7")[0] == 429
 
 
 def test_one_vote_a_visitor(page: Daemon):
@@ -277,3 +281,36 @@ def test_after_the_limit_of_connections(page: Daemon):
     for _ in range(3):
         assert get("/api/v1/me")[0] == 200
     assert time.monotonic() - begin < 2 * SLOWER
+
+
+def test_votes_have_a_limit(page: Daemon):
+    codes = [post("/api/v1/vote", {"port": 80, "face": "yes"}, JSON, OWN)[0] for _ in range(65)]
+    assert codes == [200] * 60 + [429] * 5
+    assert post("/api/v1/vote", {"port": 80, "face": "yes"}, JSON, OWN, "X-Forwarded-For: 192.0.2.9")[0] == 200
+
+
+@pytest.mark.parametrize("kind", ["link", "stranger", "first form"])
+def test_the_file_of_votes(start: Start, tmp_path: Path, kind: str):
+    """A link is not followed, a database of another program is left alone; our first form had no mark."""
+    file, other = tmp_path / "votes.db", tmp_path / "other.db"
+    with sqlite3.connect(file if kind != "link" else other) as db:
+        db.execute("create table vote (port integer not null, visitor text not null, face integer not null, at_s integer not null, "
+                   "primary key (port, visitor)) without rowid" if kind == "first form" else "create table other (x)")
+    if kind == "link":
+        file.symlink_to(other)
+    kept = (other if kind == "link" else file).read_bytes()
+    start(web={"listen": ["127.0.0.1@8053"], "votes": file})
+    status = post("/api/v1/vote", {"port": 80, "face": "yes"}, JSON, OWN)[0]
+    assert status == (200 if kind == "first form" else 503)
+    assert kind == "first form" or (other if kind == "link" else file).read_bytes() == kept
+
+
+@pytest.mark.parametrize("word", ["short", "x" * 256, None], ids=["short", "long", "missing"])
+def test_a_password_that_cannot_be_is_said_at_the_start(tmp_path: Path, word: str | None):
+    """Also where nobody asked for the page's address: who set a password wants it."""
+    if word is not None:
+        (tmp_path / "word").write_text(word + "\n")
+    (tmp_path / "c.yaml").write_text("listen: [127.0.0.1@5399]\ncontrol: {socket: %s/control}\nhistory: {file: %s/h.db}\n"
+                                     "web: {password-file: %s/word}\n" % (tmp_path, tmp_path, tmp_path))
+    done = subprocess.run([str(BUILD / "berthd"), "-c", str(tmp_path / "c.yaml")], capture_output=True, text=True, timeout=10)
+    assert done.returncode == 1 and "web.password-file" in done.stderr
