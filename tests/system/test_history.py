@@ -11,6 +11,7 @@ import socket
 import sqlite3
 import subprocess
 import time
+import urllib.error
 import urllib.request
 from pathlib import Path
 from typing import Any, Callable
@@ -541,3 +542,24 @@ def test_the_folder_of_history_and_votes(start: Callable[..., Daemon], web: dict
         assert (votes.st_uid, votes.st_mode & 0o7777) == (NOBODY.pw_uid, 0o640)
     daemon.finish()
     shutil.rmtree(folder)
+
+
+def test_what_is_kept_no_more_is_told_no_more(start: Callable[..., Daemon]):
+    """The file of before stays where it is, for who may read files; the page is silent of it."""
+    page = {"listen": ["127.0.0.1@8053"], "votes": "none"}
+    def told(port: int = 52000) -> tuple[int, Any]:
+        try:
+            with urllib.request.urlopen("http://127.0.0.1:8053/api/v1/history/%d" % port, timeout=10 * SLOWER) as reply:
+                return reply.status, json.load(reply)["loans"]
+        except urllib.error.HTTPError as error:
+            return error.code, None
+    daemon = start(web=page, workers=1, ports={"range": "52000-52003", "pool": 2})
+    ask_some(20)
+    wait_until(lambda: any(told(port)[1] for port in range(52000, 52004)))
+    daemon.finish()
+    file = daemon.directory / "history.db"
+    daemon = start(web=page, history={"loans": False, "file": file})
+    assert told() == (404, None)
+    daemon.finish()
+    start(web=page, history={"loans": False, "watch": True, "file": file})
+    assert told() == (200, [])
