@@ -251,7 +251,8 @@ paintAll();
 onWords(() => { document.title = `Berth — ${t("map_title")}`; legend(); ticker(); });
 keepInside();
 if (await mayLook()) {
-	await load();
-	stop = listen({ loans: onLoans, map: (event) => { if (!paused) onMap(event); }, anew: () => { if (!paused) load(); } });
+	// Each stream begins with hello, also the one after a break: what changed meanwhile nobody told.
+	const anew = () => { if (!paused) load(); };
+	stop = listen({ loans: onLoans, map: (event) => { if (!paused) onMap(event); }, anew, hello: anew });
 }
 export { lang, stop };

@@ -54,11 +54,21 @@ function drawDid() {
 	$("did").replaceChildren(...held, all.length > 0 ? loanTable(all) : el("p", { class: "dim" }, t("no_did")));
 }
 
+// Browsers give the clipboard to https and localhost alone, and may refuse it even then: the command can be selected.
+async function copy(text, button) {
+	try {
+		await navigator.clipboard.writeText(text);
+		button.textContent = t("copied");
+	} catch {
+		getSelection().selectAllChildren(button.previousElementSibling);
+	}
+}
+
 function drawHand() {
 	const tabs = el("div", { class: "tabs", role: "group" }, ...["Linux", "macOS", "Windows"].map((name) =>
 		el("button", { "aria-pressed": String(name === system), onclick: () => { system = name; drawHand(); } }, name)));
 	const rows = facts.by_hand.filter((one) => one.system === system).map((one) => el("div", { class: "command" }, el("code", { tabindex: "0" }, one.command),
-		el("button", { onclick: (event) => { navigator.clipboard?.writeText(one.command); event.target.textContent = t("copied"); } }, t("copy")),
+		el("button", { onclick: (event) => copy(one.command, event.target) }, t("copy")),
 		el("p", {}, el("span", { lang: "en" }, one.says), one.needs_root ? ` (${t("needs_root")})` : "")));
 	$("hand").replaceChildren(tabs, ...rows);
 }

@@ -99,6 +99,8 @@ export const strings = {
 	g_case: ["case of letters", "chữ hoa, chữ thường", "ตัวพิมพ์เล็กใหญ่"],
 	errors: ["Answers with an error", "Câu trả lời có lỗi", "คำตอบที่มีข้อผิดพลาด"],
 	no_errors: ["None so far.", "Chưa có.", "ยังไม่มี"],
+	login_other: ["What this machine does is shown to root, to berthd's own user and to those that web.local names, or after login.", "Hoạt động của máy này chỉ hiện cho root, người dùng của berthd và những người có tên trong web.local, hoặc sau khi đăng nhập.", "ข้อมูลของเครื่องนี้แสดงแก่ root ผู้ใช้ของ berthd และผู้ที่ระบุใน web.local หรือหลังเข้าสู่ระบบ"],
+	login_none: ["Nobody can log in yet: set web: {password-file: FILE} in berthd's configuration.", "Chưa ai có thể đăng nhập: hãy đặt web: {password-file: FILE} trong cấu hình của berthd.", "ยังเข้าสู่ระบบไม่ได้: ตั้ง web: {password-file: FILE} ในการตั้งค่าของ berthd"],
 	login_lead: ["What this machine does is shown to viewers on it, or after login.", "Hoạt động của máy này chỉ hiện cho người xem tại máy hoặc sau khi đăng nhập.", "ข้อมูลของเครื่องนี้แสดงแก่ผู้ชมบนเครื่องหรือหลังเข้าสู่ระบบ"],
 	password: ["Password", "Mật khẩu", "รหัสผ่าน"],
 	login: ["Log in", "Đăng nhập", "เข้าสู่ระบบ"],

@@ -113,7 +113,10 @@
 #define LIMIT_WEB_TOURS        16  /* requests that wait for the workers */
 #define LIMIT_WEB_SESSIONS     16  /* people logged in; the oldest goes */
 #define LIMIT_WEB_SESSION_S    43200
-#define LIMIT_WEB_LOGINS       6      /* wrong passwords in a minute, from anywhere */
+#define LIMIT_WEB_LOGINS       6      /* wrong passwords in a minute of one address, */
+#define LIMIT_WEB_LOGINS_HERE  60     /* and of all that come by way of this machine: what a proxy says may be a lie */
+#define LIMIT_WEB_VOTES_OF_ONE 60     /* votes in a minute of one address, */
+#define LIMIT_WEB_VOTES_OF_ALL 600    /* and of all: the file cannot be filled in an hour */
 #define LIMIT_WEB_VOTES        200000 /* kept; after that only those there can be changed */
 #define LIMIT_WEB_LOANS        512    /* loans a worker tells of in a quarter of a second; of more the newest */
 

@@ -1,21 +1,14 @@
-/* Decides where the history is kept, who may read it, and when loans are collected. A history that cannot be had is said
+/* Decides when loans are collected. A history that cannot be had is said
  * once and keeps nothing else from working. */
 #include "daemon/chronicle.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <grp.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/log.h"
-#include "base/paths.h"
 #include "daemon/server.h"
 #include "ports/history.h"
 #include "ports/scout.h"
@@ -35,40 +28,7 @@ struct chronicle {
 
 static struct scout *scout; /* from chronicle_prepare to open_history: it has to be older than the threads */
 
-/* --- the folder --- */
-
-/* The group that may use the control socket may read the history too. */
-static gid_t readers(gid_t otherwise)
-{
-	const struct group *group = getgrnam("berth");
-	return group != NULL ? group->gr_gid : otherwise;
-}
-
-/* What root wrote before `user:` was set; in a folder that was root's alone nobody has put links. */
-static void give_files(int folder, uid_t uid, gid_t gid)
-{
-	static const char *const names[] = {"history.db", "history.db-wal", "history.db-shm", "history.db-lock"};
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		(void)!fchownat(folder, names[i], uid, gid, AT_SYMLINK_NOFOLLOW);
-}
-
-/* As root: the folder becomes the daemon's user's and its group's, and what is made in it the group's. */
-static void give_folder(const char *path, const char *user)
-{
-	const struct passwd *entry = user != NULL ? getpwnam(user) : NULL;
-	uid_t uid = entry != NULL ? entry->pw_uid : geteuid();
-	gid_t gid = readers(entry != NULL ? entry->pw_gid : getegid());
-	struct stat st;
-	int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (fd < 0)
-		return;
-	if (fstat(fd, &st) == 0 && st.st_uid == 0) {
-		give_files(fd, uid, gid);
-		(void)!fchown(fd, uid, gid);
-		(void)!fchmod(fd, 02751); /* a registry that root imported is for all; the history's files are not */
-	}
-	close(fd);
-}
+/* --- before privileges are dropped --- */
 
 static bool is_wanted(const struct config *config)
 {
@@ -77,19 +37,11 @@ static bool is_wanted(const struct config *config)
 
 void chronicle_prepare(const struct config *config)
 {
-	char folder[PATH_FOLDER];
-	bool is_new;
 	if (!is_wanted(config) || config->history.file == NULL)
 		return;
-	snprintf(folder, sizeof(folder), "%s", config->history.file);
-	*strrchr(folder, '/') = '\0';
-	if (folder[0] == '\0' || path_make_folder(folder, &is_new) != 0)
-		return; /* opening the file says what is wrong */
-	if (config->history.watch && scout_start(&scout) != 0)
+	if (config->history.watch && scout_start(&scout, config->user) != 0)
 		log_notice("history.watch: no process can be started to find the owners of sockets; users are recorded "
 			   "alone");
-	if (geteuid() == 0 && (is_new || !config->history.is_named))
-		give_folder(folder, config->user);
 }
 
 /* --- collecting --- */

@@ -1,6 +1,6 @@
 /* The daemon's side of the history (ports/history.h): where its file is, and how the loans come from the workers to it.
  *
- *	chronicle_prepare(config);                           before privileges are dropped: the folder
+ *	chronicle_prepare(config);                           before privileges are dropped: the scout
  *	struct chronicle *chronicle = chronicle_new(server); after: the file; never fails, at worst there is no history
  *	chronicle_start(chronicle);                          collects once a second
  *	chronicle_stop(chronicle);                           when the workers have ended: the last loans, and the end

@@ -79,6 +79,9 @@ struct config {
 		bool by_default;    /* nobody asked for that address: it may be taken */
 		const char **hosts; /* names by which it may be called, beside addresses and localhost */
 		size_t host_count;
+		const char **local; /* users of this machine who see it without a password, beside root and berthd's */
+		size_t local_count;
+		bool has_local;            /* named; else the members of group berth */
 		const char *password_file; /* NULL: nobody can log in */
 		const char *votes;         /* the file of votes; NULL: none are taken */
 	} web;

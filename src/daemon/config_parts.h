@@ -96,8 +96,8 @@ struct config_raw_access {
 };
 
 struct config_raw_web {
-	const char **listen, **hosts, *password_file, *votes;
-	unsigned listen_count, hosts_count;
+	const char **listen, **hosts, **local, *password_file, *votes;
+	unsigned listen_count, hosts_count, local_count;
 };
 
 struct config_raw_history {

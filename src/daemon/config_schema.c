@@ -121,6 +121,7 @@ static const cyaml_schema_field_t access_fields[] = {
 static const cyaml_schema_field_t web_fields[] = {
 	LIST("listen", config_raw_web, listen, LIMIT_CONFIG_WEB),
 	LIST("hosts", config_raw_web, hosts, LIMIT_CONFIG_WEB),
+	LIST("local", config_raw_web, local, LIMIT_CONFIG_WEB),
 	WORD("password-file", config_raw_web, password_file),
 	WORD("votes", config_raw_web, votes),
 	CYAML_FIELD_END,

@@ -566,11 +566,27 @@ static int read_web_hosts(struct reader *r, const struct config_raw_web *raw)
 	return 0;
 }
 
+static int read_web_local(struct reader *r, const struct config_raw_web *raw)
+{
+	const char **list = arena_alloc(r->arena, (raw->local_count + 1) * sizeof(*list));
+	for (unsigned i = 0; i < raw->local_count; i++) {
+		const char *name = raw->local[i];
+		if (*name == '\0' || strlen(name) > 32)
+			return refuse(r, find(r, "web", "local"), i,
+				"is not the name of an account; write for example alice");
+		list[i] = arena_copy(r->arena, name, strlen(name) + 1);
+	}
+	r->config->web.local = list;
+	r->config->web.local_count = raw->local_count;
+	r->config->web.has_local = find(r, "web", "local") != NULL;
+	return 0;
+}
+
 static int read_web(struct reader *r, const struct config_raw_web *raw)
 {
 	if (raw == NULL)
 		return 0;
-	if (read_web_listen(r, raw) != 0 || read_web_hosts(r, raw) != 0)
+	if (read_web_listen(r, raw) != 0 || read_web_hosts(r, raw) != 0 || read_web_local(r, raw) != 0)
 		return E_INVAL;
 	if (raw->votes != NULL && strcmp(raw->votes, "none") == 0)
 		r->config->web.votes = NULL;

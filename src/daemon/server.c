@@ -17,6 +17,7 @@
 #include "daemon/control.h"
 #include "daemon/listen.h"
 #include "daemon/settings.h"
+#include "daemon/state.h"
 #include "daemon/web.h"
 #include "daemon/worker.h"
 #include "ports/preflight.h"
@@ -218,6 +219,7 @@ int server_init(struct server *server, struct config *config, const char *config
 	}
 	if (ret == 0)
 		ret = control_open(&server->control, server, why, size);
+	state_prepare(config);
 	if (ret == 0)
 		ret = web_open(&server->web, server, why, size);
 	if (ret == 0)
@@ -296,6 +298,9 @@ static bool same_web(const struct config *a, const struct config *b)
 		    same_text(a->web.password_file, b->web.password_file) && same_text(a->web.votes, b->web.votes);
 	for (size_t i = 0; same && i < a->web.listen_count; i++)
 		same = addr_equal(&a->web.listen[i], &b->web.listen[i]);
+	same = same && a->web.has_local == b->web.has_local && a->web.local_count == b->web.local_count;
+	for (size_t i = 0; same && i < a->web.local_count; i++)
+		same = same_text(a->web.local[i], b->web.local[i]);
 	for (size_t i = 0; same && i < a->web.host_count; i++)
 		same = same_text(a->web.hosts[i], b->web.hosts[i]);
 	return same;

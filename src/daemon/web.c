@@ -150,9 +150,9 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *conn, const 
 	const char *version, const char *data, size_t *len, void **context)
 {
 	struct visit *visit = *context;
-	(void)version;
 	if (visit == NULL) {
 		*context = visit = visit_new(cls, conn);
+		visit->is_http_1_0 = strcmp(version, MHD_HTTP_VERSION_1_1) != 0;
 		return web_gate(visit, method, path) ? MHD_YES : give_answer(visit);
 	}
 	if (*len > 0) {
@@ -183,14 +183,21 @@ static void on_completed(void *cls, struct MHD_Connection *conn, void **context,
 
 /* --- connections --- */
 
+/* A stream ends by itself at its age; what is left of one much later belongs to a viewer that takes nothing. */
+static uint64_t patience_us(const struct web_client *client)
+{
+	if (client->is_viewer)
+		return (LIMIT_WEB_VIEW_S + LIMIT_WEB_STALL_S) * 1000000ull;
+	return client->is_busy ? ANSWER_US : LIMIT_WEB_REQUEST_S * 1000000ull;
+}
+
 static void on_sweep(struct timer *timer)
 {
 	struct web *web = container_of(timer, struct web, sweep);
 	uint64_t now_us = clock_mono_us();
 	for (struct link *l = web->clients.next; l != &web->clients; l = l->next) {
 		struct web_client *client = container_of(l, struct web_client, link);
-		uint64_t most_us = client->is_busy ? ANSWER_US : LIMIT_WEB_REQUEST_S * 1000000ull;
-		if (!client->is_viewer && now_us - client->since_us > most_us)
+		if (now_us - client->since_us > patience_us(client))
 			shutdown(client->fd, SHUT_RDWR); /* libmicrohttpd sees that it is gone */
 	}
 	if (!link_is_empty(&web->clients))
@@ -211,6 +218,7 @@ static void on_connection(
 		if (web->sweep.place == 0)
 			loop_timer_set(&web->server->loop, &web->sweep, client->since_us + SWEEP_US);
 	} else if (client != NULL) {
+		listener->has_lost_one = true;
 		link_remove(&client->link);
 		free(client);
 		*context = NULL;
@@ -223,8 +231,11 @@ static void run(struct web_listener *listener)
 {
 	struct loop *loop = &listener->web->server->loop;
 	MHD_UNSIGNED_LONG_LONG ms;
+	listener->has_lost_one = false;
 	MHD_run(listener->daemon);
-	if (MHD_get_timeout(listener->daemon, &ms) != MHD_YES)
+	if (listener->has_lost_one)
+		loop_timer_set(loop, &listener->timer, clock_mono_us() + 1);
+	else if (MHD_get_timeout(listener->daemon, &ms) != MHD_YES)
 		loop_timer_cancel(loop, &listener->timer);
 	else /* never within this turn, or others would have to wait */
 		loop_timer_set(loop, &listener->timer, clock_mono_us() + (ms == 0 ? 1 : ms * 1000));
@@ -314,19 +325,21 @@ int web_open(struct web **out, struct server *server, char *why, size_t size)
 	web->events = events_new(web);
 	web->map = map_new(web);
 	web->tours = tours_new(web);
-	int ret = open_listeners(web, why, size);
+	int ret = locals_new(&web->locals, config, why, size);
 	if (ret == 0)
 		ret = login_new(&web->login, config->web.password_file, why, size);
+	bool may_fail = ret == 0 && config->web.by_default; /* nobody asked for that address */
 	if (ret == 0)
-		web->votes = votes_new(web, config->web.votes);
+		ret = open_listeners(web, why, size);
 	if (ret == 0) {
+		web->votes = votes_new(web, config->web.votes);
 		*out = web;
 		return 0;
 	}
 	web_free(web);
-	if (!config->web.by_default)
+	if (!may_fail)
 		return ret;
-	log_notice("%s", why); /* nobody asked for that address */
+	log_notice("%s", why);
 	return 0;
 }
 
@@ -350,6 +363,7 @@ void web_stop(struct web *web)
 	if (web == NULL)
 		return;
 	web->is_ending = true;
+	atomic_store(&web->is_over, true);
 	looker_stop(web->looker);
 	tours_end(web->tours);
 	events_end(web->events);
@@ -379,6 +393,7 @@ void web_free(struct web *web)
 	events_free(web->events);
 	map_free(web->map);
 	tours_free(web->tours);
+	locals_free(web->locals);
 	login_free(web->login);
 	votes_free(web->votes);
 	looker_free(web->looker);

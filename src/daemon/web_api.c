@@ -21,9 +21,10 @@ static void run_me(struct visit *visit)
 	static const char *const words[] = {"stranger", "local", "session"};
 	const struct web *web = visit->web;
 	web_reply_json(visit, MHD_HTTP_OK,
-		json_pack("{s:s, s:b, s:b, s:s, s:b}", "viewer", words[visit->viewer], "login",
-			(int)login_is_possible(web->login), "votes", (int)(web->votes != NULL), "version",
-			BERTH_VERSION, "reserved", (int)web->server->first->ports.reserved));
+		json_pack("{s:s, s:b, s:b, s:b, s:s, s:b}", "viewer", words[visit->viewer], "other_user",
+			(int)visit->is_other_user, "login", (int)login_is_possible(web->login), "votes",
+			(int)(web->votes != NULL), "version", BERTH_VERSION, "reserved",
+			(int)web->server->first->ports.reserved));
 }
 
 /* --- services --- */
@@ -74,7 +75,8 @@ static void run_post(struct visit *visit)
 	if (!is_json(visit))
 		web_reply_error(
 			visit, MHD_HTTP_UNSUPPORTED_MEDIA_TYPE, "a POST has to be Content-Type: application/json");
-	else if (!json_is_object(request = json_loadb(visit->body, visit->body_len, JSON_REJECT_DUPLICATES, &error)))
+	else if ((request = json_loadb(visit->body, visit->body_len, JSON_REJECT_DUPLICATES, &error)) == NULL ||
+		 !json_is_object(request))
 		web_reply_error(visit, MHD_HTTP_BAD_REQUEST, "not a JSON object");
 	else if (strcmp(visit->path, "/api/v1/vote") == 0)
 		votes_cast(visit, request);

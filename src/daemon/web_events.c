@@ -190,10 +190,10 @@ static json_t *loan_json(const struct ledger_entry *loan)
 {
 	char server[ADDR_TEXT], question[NAME_TEXT + TYPE_TEXT];
 	json_t *text = json_string(loan_tag_text(&loan->tag, question, sizeof(question)));
-	return json_pack("{s:i, s:s, s:s, s:f, s:s, s:o, s:i}", "port", (int)loan->port, "server",
+	return json_pack("{s:i, s:s, s:s, s:f, s:s, s:o, s:I}", "port", (int)loan->port, "server",
 		addr_text(&loan->server, server), "transport", transport_text((enum transport)loan->transport), "at",
 		(double)loan->begin_us / 1e6, "outcome", loan_outcome_text((enum loan_outcome)loan->outcome),
-		"question", text != NULL ? text : json_string("?"), "took_us", (int)loan->took_us);
+		"question", text != NULL ? text : json_string("?"), "took_us", (json_int_t)loan->took_us);
 }
 
 /* Port and outcome of each, in base64 of three bytes: four characters. */
@@ -253,8 +253,10 @@ static void end_old(struct web_events *events, uint64_t now_us)
 {
 	for (struct link *l = events->viewers.next; l != &events->viewers; l = l->next) {
 		struct viewer *viewer = container_of(l, struct viewer, link);
-		if (now_us - viewer->since_us > LIMIT_WEB_VIEW_S * 1000000ull)
+		if (now_us - viewer->since_us > LIMIT_WEB_VIEW_S * 1000000ull) {
 			viewer->is_over = true;
+			wake(viewer);
+		}
 	}
 }
 

@@ -18,41 +18,71 @@ void web_token(char out[static WEB_TOKEN])
 	out[WEB_TOKEN - 1] = '\0';
 }
 
-/* A proxy on this machine hands on what strangers ask: that its own address is loopback says nothing of them. */
+/* A proxy on this machine hands on what strangers ask: that its own address is loopback says nothing of them. Some say
+ * so; nginx has long spoken HTTP/1.0 to those behind it, which no browser does. Who the proxy runs as is asked too. */
 static bool is_through_proxy(const struct visit *visit)
 {
 	static const char *const names[] = {"Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto",
 		"X-Forwarded-Server", "X-Real-IP", "X-Client-IP", "Via", "CF-Connecting-IP", "True-Client-IP"};
+	bool found = visit->is_http_1_0;
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		if (web_header(visit, names[i]) != NULL)
-			return true;
-	return false;
+		found |= web_header(visit, names[i]) != NULL;
+	return found;
+}
+
+static bool peer_of(const struct visit *visit, struct addr *out)
+{
+	const union MHD_ConnectionInfo *info = MHD_get_connection_info(visit->conn, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+	*out = (struct addr){0};
+	if (info == NULL || info->client_addr == NULL)
+		return false;
+	if (info->client_addr->sa_family == AF_INET)
+		memcpy(&out->v4, info->client_addr, sizeof(out->v4));
+	else if (info->client_addr->sa_family == AF_INET6)
+		memcpy(&out->v6, info->client_addr, sizeof(out->v6));
+	else
+		return false;
+	return true;
 }
 
 static bool is_from_loopback(const struct visit *visit)
 {
-	const union MHD_ConnectionInfo *info = MHD_get_connection_info(visit->conn, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
-	struct addr addr = {0};
-	if (info == NULL || info->client_addr == NULL)
-		return false;
-	if (info->client_addr->sa_family == AF_INET)
-		memcpy(&addr.v4, info->client_addr, sizeof(addr.v4));
-	else if (info->client_addr->sa_family == AF_INET6)
-		memcpy(&addr.v6, info->client_addr, sizeof(addr.v6));
-	else
-		return false;
-	return addr_is_loopback(&addr);
+	struct addr addr;
+	return peer_of(visit, &addr) && addr_is_loopback(&addr);
 }
 
-static enum web_viewer viewer_of(const struct visit *visit, enum web_host host)
+/* What a proxy on this machine wrote last is whom it speaks for; what stands before that anybody may have written. */
+bool web_who(const struct visit *visit, struct addr *out)
+{
+	struct addr told;
+	bool is_here = !peer_of(visit, out) || addr_is_loopback(out);
+	const char *text = is_here ? web_header(visit, "X-Forwarded-For") : NULL;
+	const char *last = text != NULL ? strrchr(text, ',') : NULL;
+	text = last != NULL ? last + 1 : text;
+	if (text != NULL && addr_parse(&told, text + strspn(text, " "), 0) == 0)
+		*out = told;
+	return is_here;
+}
+
+/* A connection keeps its user. */
+static bool is_of_local_user(const struct visit *visit)
+{
+	struct web_client *client = visit->client;
+	if (client->owner == OWNER_UNASKED)
+		client->owner = locals_have_peer(visit->web->locals, client->fd) ? OWNER_LOCAL : OWNER_OTHER;
+	return client->owner == OWNER_LOCAL;
+}
+
+static enum web_viewer viewer_of(struct visit *visit, enum web_host host)
 {
 	char token[WEB_TOKEN];
 	if (web_cookie(web_header(visit, "Cookie"), "berth-session", token, sizeof(token)) &&
 		login_has_session(visit->web->login, token))
 		return VIEWER_SESSION;
-	if (host == WEB_HOST_LOOPBACK && is_from_loopback(visit) && !is_through_proxy(visit))
-		return VIEWER_LOCAL;
-	return VIEWER_STRANGER;
+	if (host != WEB_HOST_LOOPBACK || !is_from_loopback(visit) || is_through_proxy(visit))
+		return VIEWER_STRANGER;
+	visit->is_other_user = !is_of_local_user(visit);
+	return visit->is_other_user ? VIEWER_STRANGER : VIEWER_LOCAL;
 }
 
 /* A page elsewhere must not speak in the viewer's name. Browsers say where a request comes from: all of them with
@@ -117,9 +147,11 @@ bool web_must_see_machine(struct visit *visit)
 {
 	if (visit->viewer != VIEWER_STRANGER)
 		return true;
-	web_reply_error(visit, MHD_HTTP_UNAUTHORIZED, "%s",
-		login_is_possible(visit->web->login) ? "what this machine does is shown to who has logged in"
-						     : "what this machine does is shown to viewers on it; for others, "
-						       "set web: {password-file: FILE}");
+	web_reply_error(visit, MHD_HTTP_UNAUTHORIZED, "what this machine does is shown to %s",
+		login_is_possible(visit->web->login) ? "who has logged in"
+		: visit->is_other_user
+			? "root, berthd's own user and those that web: {local: [USER]} names; for others, "
+			  "set web: {password-file: FILE}"
+			: "viewers on it; for others, set web: {password-file: FILE}");
 	return false;
 }

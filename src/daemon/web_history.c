@@ -8,7 +8,7 @@
 #include "daemon/web_parts.h"
 #include "ports/history.h"
 
-enum { ROWS_USUAL = 50, ROWS_MOST = 500 };
+enum { ROWS_USUAL = 50, ROWS_MOST = 500, PATIENCE_US = 1000000 };
 
 struct past {
 	struct look look;
@@ -16,6 +16,7 @@ struct past {
 	const char *file;
 	struct history_ask ask;
 	json_t *loans, *holdings;
+	bool loans_wanted, holdings_wanted; /* what is kept no more is told no more */
 	int error;
 	char why[300];
 };
@@ -56,7 +57,9 @@ static void run(struct look *look)
 	past->error = history_reader_open(&reader, past->file, past->why, sizeof(past->why));
 	if (past->error == E_NOENT)
 		past->error = 0; /* nothing was ever written */
-	else if (past->error == 0 && (past->error = history_read_loans(reader, &past->ask, on_loan, past)) == 0)
+	else if (past->error == 0 && past->loans_wanted)
+		past->error = history_read_loans(reader, &past->ask, on_loan, past);
+	if (reader != NULL && past->error == 0 && past->holdings_wanted)
 		past->error = history_read_holdings(reader, &past->ask, on_holding, past);
 	history_reader_close(reader);
 }
@@ -92,7 +95,7 @@ static uint64_t argument(const struct visit *visit, const char *name, uint64_t u
 void history_run(struct visit *visit, uint16_t port)
 {
 	const struct config *config = visit->web->server->first;
-	if (config->history.file == NULL) {
+	if (config->history.file == NULL || !(config->history.loans || config->history.watch)) {
 		web_reply_error(visit, MHD_HTTP_NOT_FOUND, "no history is kept here (history.file)");
 		return;
 	}
@@ -106,7 +109,12 @@ void history_run(struct visit *visit, uint16_t port)
 		.since_us = argument(visit, "since", 0, now_s) * 1000000,
 		.until_us = argument(visit, "until", 0, now_s) * 1000000,
 		.limit = argument(visit, "limit", ROWS_USUAL, ROWS_MOST),
+		/* The looker has other things to do, and the end waits for it. */
+		.patience_us = PATIENCE_US,
+		.over = &visit->web->is_over,
 	};
+	past->loans_wanted = config->history.loans;
+	past->holdings_wanted = config->history.watch;
 	past->loans = json_array();
 	past->holdings = json_array();
 	if (looker_begin(visit->web->looker, &past->look) == 0) {

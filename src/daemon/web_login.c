@@ -13,8 +13,9 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "daemon/web_parse.h"
+#include "daemon/web_tries.h"
 
-enum { PASSWORD = 256, PASSWORD_LEAST = 8, MINUTE_US = 60000000 };
+enum { PASSWORD = 256, PASSWORD_LEAST = 8 };
 
 struct session {
 	char token[WEB_TOKEN];
@@ -24,14 +25,14 @@ struct session {
 struct web_login {
 	char password[PASSWORD]; /* NULs to its end; "" when nobody can log in */
 	struct session session[LIMIT_WEB_SESSIONS];
-	uint64_t minute_us; /* when the tries began to be counted */
-	unsigned tries;
+	struct tries tries, here; /* wrong ones; those that came from this machine */
 };
 
 static int read_password(char out[static PASSWORD], const char *path, char *why, size_t size)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	ssize_t len = fd < 0 ? -1 : read(fd, out, PASSWORD - 1);
+	char text[PASSWORD + 1] = "";
+	ssize_t len = fd < 0 ? -1 : read(fd, text, PASSWORD);
 	int number = errno;
 	if (fd >= 0)
 		close(fd);
@@ -39,12 +40,15 @@ static int read_password(char out[static PASSWORD], const char *path, char *why,
 		snprintf(why, size, "web.password-file: %s cannot be read: %s", path, strerror(number));
 		return E_ACCESS;
 	}
-	size_t line = strcspn(out, "\r\n");
-	memset(out + line, 0, PASSWORD - line);
-	if (line >= PASSWORD_LEAST)
+	size_t line = strcspn(text, "\r\n");
+	bool fits = line >= PASSWORD_LEAST && line < PASSWORD;
+	if (fits)
+		memcpy(out, text, line);
+	explicit_bzero(text, sizeof(text));
+	if (fits)
 		return 0;
-	snprintf(why, size, "web.password-file: the first line of %s is the password; write %d characters or more",
-		path, PASSWORD_LEAST);
+	snprintf(why, size, "web.password-file: the first line of %s is the password; write %d to %d characters", path,
+		PASSWORD_LEAST, PASSWORD - 1);
 	return E_INVAL;
 }
 
@@ -95,14 +99,21 @@ static struct session *new_session(struct web_login *login)
 	return oldest;
 }
 
-static bool may_try(struct web_login *login)
+/* A stranger who tries often keeps nobody else out. What came from this machine has a limit in all as well. */
+static bool may_try(const struct web_login *login, const struct addr *who, bool is_here)
 {
 	uint64_t now_us = clock_mono_us();
-	if (login->tries == 0 || now_us - login->minute_us > MINUTE_US) {
-		login->minute_us = now_us;
-		login->tries = 0;
-	}
-	return login->tries < LIMIT_WEB_LOGINS;
+	return tries_have_room(&login->tries, who, LIMIT_WEB_LOGINS, now_us) &&
+	       (!is_here || tries_have_room(&login->here, NULL, LIMIT_WEB_LOGINS_HERE, now_us));
+}
+
+static void count_wrong(struct web_login *login, const struct addr *who, bool is_here)
+{
+	char text[ADDR_TEXT];
+	tries_count(&login->tries, who, clock_mono_us());
+	if (is_here)
+		tries_count(&login->here, NULL, clock_mono_us());
+	log_notice("web: a wrong password was tried from %s", addr_text(who, text));
 }
 
 static bool is_password(const struct web_login *login, const char *word)
@@ -130,13 +141,14 @@ void login_run(struct visit *visit, const json_t *request)
 {
 	struct web_login *login = visit->web->login;
 	const char *word = json_string_value(json_object_get(request, "password"));
+	struct addr who;
+	bool is_here = web_who(visit, &who);
 	if (!login_is_possible(login)) {
 		web_reply_error(visit, MHD_HTTP_FORBIDDEN, "nobody can log in: web: {password-file: FILE} is not set");
-	} else if (!may_try(login)) {
+	} else if (!may_try(login, &who, is_here)) {
 		web_reply_error(visit, MHD_HTTP_TOO_MANY_REQUESTS, "too many wrong passwords; try again in a minute");
 	} else if (word == NULL || !is_password(login, word)) {
-		login->tries++;
-		log_notice("web: a wrong password was tried");
+		count_wrong(login, &who, is_here);
 		web_reply_error(visit, MHD_HTTP_FORBIDDEN, "that is not the password");
 	} else {
 		reply_with_cookie(visit, new_session(login)->token, LIMIT_WEB_SESSION_S);

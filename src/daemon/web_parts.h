@@ -3,6 +3,7 @@
  *	web.c          listening, connections, limits: libmicrohttpd inside the main thread's loop
  *	web_parse.c    the words of a request
  *	web_gate.c     who a viewer is, and what is refused at the door
+ *	web_local.c    which users of this machine need no password
  *	web_login.c    passwords and sessions
  *	web_files.c    html, css, js
  *	web_api.c      which path is what; the short answers
@@ -19,6 +20,7 @@
 
 #include <jansson.h>
 #include <microhttpd.h>
+#include <stdatomic.h>
 
 #include "base/addr.h"
 #include "base/limits.h"
@@ -33,19 +35,22 @@ enum {
 
 enum web_viewer {
 	VIEWER_STRANGER, /* sees what is true of every machine */
-	VIEWER_LOCAL,    /* from loopback, and not through a proxy */
+	VIEWER_LOCAL,    /* from loopback, not through a proxy, and of a user who may */
 	VIEWER_SESSION,  /* has logged in */
 };
 
 enum web_method { METHOD_GET, METHOD_POST };
 
+enum web_owner { OWNER_UNASKED, OWNER_LOCAL, OWNER_OTHER };
+
 /* A connection. */
 struct web_client {
 	struct link link;
 	int fd;
-	uint64_t since_us; /* monotonic: it came, or its last request was answered */
-	bool is_busy;      /* a whole request is here and being answered */
-	bool is_viewer;    /* of events: it stays */
+	uint64_t since_us;    /* monotonic: it came, or its last request was answered */
+	bool is_busy;         /* a whole request is here and being answered */
+	bool is_viewer;       /* of events: it stays */
+	enum web_owner owner; /* of the other end, once it was asked for */
 };
 
 struct visit {
@@ -54,6 +59,8 @@ struct visit {
 	struct web_client *client;
 	enum web_method method;
 	enum web_viewer viewer;
+	bool is_other_user; /* a stranger for no other reason than that */
+	bool is_http_1_0;
 	const char *language; /* constant */
 	char path[WEB_PATH];
 	char visitor[WEB_TOKEN]; /* who votes; "" for nobody yet */
@@ -70,12 +77,14 @@ struct web_listener {
 	struct watch watch; /* of libmicrohttpd's own epoll */
 	struct timer timer; /* when it wants to be called again */
 	struct MHD_Daemon *daemon;
+	bool has_lost_one; /* a connection ended in this turn: libmicrohttpd may listen again, but only when called */
 	int fd;
 	struct addr addr;
 };
 
 struct diag_socket;
 struct web_events;
+struct web_locals;
 struct web_login;
 struct web_map;
 struct web_tours;
@@ -89,7 +98,9 @@ struct web {
 	struct link clients;
 	struct timer sweep;
 	bool is_ending;
+	atomic_bool is_over; /* the same for the looker's thread: what takes long is given up */
 	struct web_events *events;
+	struct web_locals *locals;
 	struct web_login *login;
 	struct web_map *map;
 	struct web_tours *tours;
@@ -121,7 +132,18 @@ const char *web_argument(const struct visit *visit, const char *name);
 bool web_gate(struct visit *visit, const char *method, const char *path);
 /* False: answered with what has to be done. */
 bool web_must_see_machine(struct visit *visit);
+/* Whose tries are counted: the peer, or whom a proxy on this machine names. True: it came from this machine. */
+bool web_who(const struct visit *visit, struct addr *out);
 void web_token(char out[static WEB_TOKEN]);
+
+/* --- web_local.c --- */
+
+/* While users can be looked up. 0, or an error with one line in `why`; *out is to be freed in any case. */
+int locals_new(struct web_locals **out, const struct config *config, char *why, size_t size);
+void locals_free(struct web_locals *locals);
+/* Whether the process at the other end of a connection within this machine is of a user who may see it; false where
+ * that cannot be found out. */
+bool locals_have_peer(const struct web_locals *locals, int fd);
 
 /* --- web_login.c --- */
 
@@ -207,7 +229,7 @@ void history_run(struct visit *visit, uint16_t port);
 
 /* --- web_votes.c --- */
 
-/* Makes the folder while that is permitted. NULL: there is no place for votes, which was said. */
+/* NULL: there is no place for votes, which was said. */
 struct web_votes *votes_new(struct web *web, const char *path);
 void votes_free(struct web_votes *votes);
 /* How a port's page was liked; and a vote. */

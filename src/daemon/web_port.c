@@ -130,6 +130,8 @@ static void run(struct look *job)
 	size_t count = 0;
 	look->is_ours = port_space_is_usable(look->server->space, look->port) ||
 			port_space_is_lent(look->server->space, look->port);
+	if (look->is_ours)
+		ask.reach = INSPECT_OURS;
 	look_at_kernel(look);
 	const struct holder *all = inspect(&seen, &ask) == 0 ? inspect_of_port(seen, look->port, &count) : NULL;
 	struct holder *shown = xzalloc(count + 1, sizeof(*shown));
@@ -138,7 +140,8 @@ static void run(struct look *job)
 		conclude_probes(&look->here, shown, kept);
 	tell_verdict(look, shown, kept);
 	look->holders = holders_json(shown, kept);
-	look->searched = seen != NULL ? holder_search_json(seen) : json_null();
+	/* How far the search went depends on whether it found somebody: of a port of ours that tells whether it is lent. */
+	look->searched = seen != NULL && !look->is_ours ? holder_search_json(seen) : json_null();
 	free(shown);
 	inspect_free(seen);
 }

@@ -4,7 +4,7 @@
 #include "daemon/web_parts.h"
 
 #include <errno.h>
-#include <pwd.h>
+#include <fcntl.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,13 +16,16 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "daemon/web_tries.h"
+#include "ports/history_file.h"
 
-enum { FACES = 3, WAIT_MS = 500 };
+enum { FACES = 3, WAIT_MS = 500, MARK = 1114797142 /* application_id: "BrtV" */ };
 
 struct web_votes {
 	struct web *web;
 	sqlite3 *db; /* NULL: not open yet */
 	bool is_broken;
+	struct tries tries; /* the main thread's */
 	char path[];
 };
 
@@ -43,26 +46,54 @@ static const char *const face_words[FACES] = {"yes", "partly", "no"};
 
 /* --- the file, in the looker's thread --- */
 
-static int open_file(struct web_votes *votes)
+/* SQLite would make it readable for all, and follow a link. What lies beside it gets the same mode. */
+static bool make_file(const char *path)
+{
+	struct stat st;
+	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | O_NOFOLLOW, 0640);
+	bool is_file = fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
+	if (fd >= 0)
+		close(fd); /* nobody in this process has locks on it that this could drop */
+	return is_file;
+}
+
+/* Empty or ours; the first form had no mark. */
+static bool is_ours(sqlite3 *db)
+{
+	int64_t mark = history_file_number(db, "PRAGMA application_id", -1);
+	int64_t things = history_file_number(db, "SELECT count(*) FROM sqlite_schema", -1);
+	int64_t ours = history_file_number(
+		db, "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = 'vote'", -1);
+	return mark == MARK || (mark == 0 && things >= 0 && things == ours);
+}
+
+static const char *open_database(struct web_votes *votes)
 {
 	static const char schema[] =
-		"PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;"
+		"PRAGMA application_id = 1114797142; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;"
 		"CREATE TABLE IF NOT EXISTS vote (port INTEGER NOT NULL, visitor TEXT NOT NULL, face INTEGER NOT NULL, "
 		"at_s INTEGER NOT NULL, PRIMARY KEY (port, visitor)) WITHOUT ROWID";
+	if (!make_file(votes->path))
+		return "it cannot be opened, or is no file";
+	if (sqlite3_open_v2(votes->path, &votes->db, SQLITE_OPEN_READWRITE, NULL) != SQLITE_OK)
+		return "it cannot be opened";
+	sqlite3_busy_timeout(votes->db, WAIT_MS);
+	history_file_harden(votes->db);
+	if (!is_ours(votes->db))
+		return "a database of another program";
+	return sqlite3_exec(votes->db, schema, NULL, NULL, NULL) == SQLITE_OK ? NULL : sqlite3_errmsg(votes->db);
+}
+
+static int open_file(struct web_votes *votes)
+{
 	if (votes->db != NULL)
 		return 0;
-	mode_t old = umask(0027);
-	int ret = sqlite3_open_v2(votes->path, &votes->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL);
-	if (ret == SQLITE_OK) {
-		sqlite3_busy_timeout(votes->db, WAIT_MS);
-		ret = sqlite3_exec(votes->db, schema, NULL, NULL, NULL);
-	}
-	umask(old);
-	if (ret == SQLITE_OK)
+	const char *wrong = open_database(votes);
+	if (wrong == NULL)
 		return 0;
 	if (!votes->is_broken)
 		log_warning("web: votes cannot be kept in %s: %s; name another file with web: {votes: FILE}, or none",
-			votes->path, votes->db != NULL ? sqlite3_errmsg(votes->db) : "out of memory");
+			votes->path, wrong);
 	votes->is_broken = true;
 	sqlite3_close(votes->db);
 	votes->db = NULL;
@@ -185,6 +216,25 @@ void votes_tell(struct visit *visit, uint16_t port)
 	begin(visit, port, -1);
 }
 
+/* Each vote is a write to the disk, and a visitor's name is made up by the visitor. */
+static bool may_vote(struct visit *visit)
+{
+	struct web_votes *votes = visit->web->votes;
+	uint64_t now_us = clock_mono_us();
+	struct addr who;
+	(void)web_who(visit, &who);
+	if (votes == NULL)
+		return true; /* which is answered with that */
+	if (!tries_have_room(&votes->tries, &who, LIMIT_WEB_VOTES_OF_ONE, now_us) ||
+		!tries_have_room(&votes->tries, NULL, LIMIT_WEB_VOTES_OF_ALL, now_us)) {
+		web_reply_error(visit, MHD_HTTP_TOO_MANY_REQUESTS, "too many votes; try again in a minute");
+		return false;
+	}
+	tries_count(&votes->tries, &who, now_us);
+	tries_count(&votes->tries, NULL, now_us);
+	return true;
+}
+
 void votes_cast(struct visit *visit, const json_t *request)
 {
 	const json_t *port = json_object_get(request, "port");
@@ -196,34 +246,16 @@ void votes_cast(struct visit *visit, const json_t *request)
 	if (face == FACES || !json_is_integer(port) || json_integer_value(port) < 0 || json_integer_value(port) > 65535)
 		web_reply_error(visit, MHD_HTTP_BAD_REQUEST,
 			"a vote is {\"port\": NUMBER, \"face\": \"yes\", \"partly\" or \"no\"}");
-	else
+	else if (may_vote(visit))
 		begin(visit, (uint16_t)json_integer_value(port), face);
 }
 
 /* --- begin and end --- */
 
-/* The folder of the file, if its parent is there; of the user that the daemon becomes. */
-static void make_folder(const char *path, const char *user)
-{
-	char folder[512];
-	const char *slash = strrchr(path, '/');
-	size_t len = slash != NULL ? (size_t)(slash - path) : 0;
-	if (len == 0 || len >= sizeof(folder))
-		return;
-	memcpy(folder, path, len);
-	folder[len] = '\0';
-	if (mkdir(folder, 0750) != 0)
-		return;
-	const struct passwd *entry = user != NULL ? getpwnam(user) : NULL;
-	if (entry != NULL)
-		(void)!chown(folder, entry->pw_uid, entry->pw_gid);
-}
-
 struct web_votes *votes_new(struct web *web, const char *path)
 {
 	if (path == NULL)
 		return NULL;
-	make_folder(path, web->server->config->user);
 	struct web_votes *votes = xzalloc(1, sizeof(*votes) + strlen(path) + 1);
 	votes->web = web;
 	strcpy(votes->path, path);

@@ -222,6 +222,7 @@ int diag_dump(struct diag *diag, const struct diag_ask *ask, void (*on_socket)(v
 /* --- one socket --- */
 
 struct found {
+	enum port_transport transport;
 	struct diag_socket *out;
 	bool is_there;
 };
@@ -229,7 +230,7 @@ struct found {
 static int on_found(const struct nlmsghdr *header, void *arg)
 {
 	struct found *found = arg;
-	found->is_there = read_socket(header, PORT_UDP, found->out);
+	found->is_there = read_socket(header, found->transport, found->out);
 	return MNL_CB_STOP;
 }
 
@@ -237,7 +238,7 @@ int diag_find_udp(struct diag *diag, const struct addr *local, struct diag_socke
 {
 	_Alignas(struct nlmsghdr) char buffer[REQUEST_ROOM];
 	struct inet_diag_req_v2 *request = begin(diag, buffer, local->sa.sa_family, PORT_UDP);
-	struct found found = {out, false};
+	struct found found = {PORT_UDP, out, false};
 	size_t size;
 	const uint8_t *bytes = addr_bytes(local, &size);
 	/* Where one UDP socket is asked for, the kernel takes the destination for the local side. */
@@ -249,6 +250,34 @@ int diag_find_udp(struct diag *diag, const struct addr *local, struct diag_socke
 	if (receive(diag, on_found, &found) < 0)
 		return error_of_errno(errno);
 	return found.is_there ? 0 : E_NOENT;
+}
+
+/* Of a socket that no process has any more (closed, TIME_WAIT) the kernel says root where it knows no user; where none
+ * has these two addresses it names the listener. Neither is the one that was asked for. */
+static bool is_whole(const struct diag_socket *socket, const struct addr *local, const struct addr *peer)
+{
+	return socket->inode != 0 && socket->state != DIAG_LISTENING && socket->state != DIAG_TIME_WAIT &&
+	       addr_port(&socket->local) == addr_port(local) && addr_port(&socket->peer) == addr_port(peer);
+}
+
+int diag_find_tcp(struct diag *diag, const struct addr *local, const struct addr *peer, struct diag_socket *out)
+{
+	_Alignas(struct nlmsghdr) char buffer[REQUEST_ROOM];
+	struct inet_diag_req_v2 *request = begin(diag, buffer, local->sa.sa_family, PORT_TCP);
+	struct found found = {PORT_TCP, out, false};
+	size_t size;
+	const uint8_t *bytes = addr_bytes(local, &size);
+	memcpy(request->id.idiag_src, bytes, size);
+	request->id.idiag_sport = htons(addr_port(local));
+	bytes = addr_bytes(peer, &size);
+	memcpy(request->id.idiag_dst, bytes, size);
+	request->id.idiag_dport = htons(addr_port(peer));
+	int ret = send_request(diag, buffer);
+	if (ret != 0)
+		return ret;
+	if (receive(diag, on_found, &found) < 0)
+		return error_of_errno(errno);
+	return found.is_there && is_whole(out, local, peer) ? 0 : E_NOENT;
 }
 
 /* --- the end of sockets --- */

@@ -65,6 +65,9 @@ int diag_dump(struct diag *diag, const struct diag_ask *ask, void (*on_socket)(v
  * same however many sockets there are. */
 int diag_find_udp(struct diag *diag, const struct addr *local, struct diag_socket *out)
 	__attribute__((nonnull, warn_unused_result));
+/* The TCP socket that has that local address and that peer, and that a process has open; 0, E_NOENT or another E_*. */
+int diag_find_tcp(struct diag *diag, const struct addr *local, const struct addr *peer, struct diag_socket *out)
+	__attribute__((nonnull, warn_unused_result));
 
 /* A diag that hears of the end of sockets instead of listing them: the descriptor is readable when some ended. Of such a
  * one diag_read_ended alone may be called; local and peer address, port and cookie are all that it tells of a socket. */

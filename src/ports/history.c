@@ -311,6 +311,7 @@ void history_free(struct history *history)
 	pthread_mutex_lock(&history->lock);
 	history->is_ending = true;
 	pthread_mutex_unlock(&history->lock);
+	history_watch_hurry(history->watch);
 	wake(history);
 	pthread_join(history->thread, NULL);
 	free_all(history);

@@ -19,6 +19,7 @@
  * Ownership: what a callback is given lives for the call. */
 #pragma once
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -101,6 +102,8 @@ struct history_ask {
 	struct port_range ports;
 	uint64_t since_us, until_us; /* what touches this span; until 0: now */
 	size_t limit;                /* at most HISTORY_LIMIT */
+	uint64_t patience_us;        /* for each question; 0: ten seconds */
+	const atomic_bool *over;     /* set by another thread: the question is given up; NULL: never */
 };
 
 struct history_reader;

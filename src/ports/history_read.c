@@ -17,7 +17,8 @@ enum { BUSY_MS = 1000, PATIENCE_US = 10000000, STEPS_BETWEEN_LOOKS = 100000 };
 
 struct history_reader {
 	sqlite3 *db;
-	uint64_t give_up_us; /* monotonic */
+	uint64_t give_up_us;     /* monotonic */
+	const atomic_bool *over; /* NULL: nobody hurries us */
 };
 
 /* --- open --- */
@@ -34,11 +35,10 @@ static bool has_no_log(const char *path)
 static int look_at_file(const char *path, char *why, size_t size)
 {
 	struct stat st;
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY), number = errno;
-	if (fd >= 0) {
-		bool is_file = fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
-		close(fd);
-		if (is_file)
+	/* Not opened: to close it would drop the locks that a writer in this process has on it (fcntl(2)). */
+	int number = stat(path, &st) != 0 || faccessat(AT_FDCWD, path, R_OK, AT_EACCESS) != 0 ? errno : 0;
+	if (number == 0) {
+		if (S_ISREG(st.st_mode))
 			return 0;
 		snprintf(why, size, "%s: not a file", path);
 		return E_INVAL;
@@ -67,7 +67,19 @@ static char *uri_of(const char *path)
 static int on_progress(void *arg)
 {
 	const struct history_reader *reader = arg;
-	return clock_mono_us() > reader->give_up_us;
+	return clock_mono_us() > reader->give_up_us || (reader->over != NULL && atomic_load(reader->over));
+}
+
+static void begin_patience(struct history_reader *reader, const struct history_ask *ask)
+{
+	reader->give_up_us = clock_mono_us() + (ask->patience_us != 0 ? ask->patience_us : PATIENCE_US);
+	reader->over = ask->over;
+}
+
+/* The next row. What is done with one may take longer than what SQLite does for it, so the time is looked at here too. */
+static int next_row(struct history_reader *reader, sqlite3_stmt *rows)
+{
+	return on_progress(reader) ? SQLITE_INTERRUPT : sqlite3_step(rows);
 }
 
 int history_reader_open(struct history_reader **out, const char *path, char *why, size_t size)
@@ -200,8 +212,9 @@ static int collect(struct history_reader *reader, struct loans *loans)
 		return E_SYSTEM;
 	sqlite3_bind_int64(rows, 1, as_number(loans->ask->since_us));
 	sqlite3_bind_int64(rows, 2, as_number(loans->until_us));
-	reader->give_up_us = clock_mono_us() + PATIENCE_US;
-	while ((code = sqlite3_step(rows)) == SQLITE_ROW && !has_enough(loans, (uint64_t)sqlite3_column_int64(rows, 0)))
+	begin_patience(reader, loans->ask);
+	while ((code = next_row(reader, rows)) == SQLITE_ROW &&
+		!has_enough(loans, (uint64_t)sqlite3_column_int64(rows, 0)))
 		take_batch(loans, rows);
 	sqlite3_finalize(rows);
 	cut_to_limit(loans);
@@ -268,8 +281,8 @@ int history_count_loans(struct history_reader *reader, const struct history_ask 
 		return E_SYSTEM;
 	sqlite3_bind_int64(rows, 1, as_number(ask->since_us));
 	sqlite3_bind_int64(rows, 2, as_number(loans.until_us));
-	reader->give_up_us = clock_mono_us() + PATIENCE_US;
-	while ((code = sqlite3_step(rows)) == SQLITE_ROW)
+	begin_patience(reader, ask);
+	while ((code = next_row(reader, rows)) == SQLITE_ROW)
 		count_batch(&loans, rows, count);
 	sqlite3_finalize(rows);
 	return code == SQLITE_DONE ? 0 : E_SYSTEM;
@@ -322,8 +335,8 @@ int history_read_holdings(struct history_reader *reader, const struct history_as
 	sqlite3_bind_int64(rows, 3, as_number(ask->until_us != 0 ? ask->until_us : clock_wall_us()));
 	sqlite3_bind_int64(rows, 4, as_number(ask->since_us));
 	sqlite3_bind_int64(rows, 5, ask->limit < HISTORY_LIMIT ? (int64_t)ask->limit : HISTORY_LIMIT);
-	reader->give_up_us = clock_mono_us() + PATIENCE_US;
-	while ((code = sqlite3_step(rows)) == SQLITE_ROW)
+	begin_patience(reader, ask);
+	while ((code = next_row(reader, rows)) == SQLITE_ROW)
 		if (!give_holding(rows, on_holding, arg))
 			break;
 	sqlite3_finalize(rows);

@@ -6,6 +6,7 @@
 #include "ports/history_watch.h"
 
 #include <stdio.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -54,6 +55,7 @@ struct history_watch {
 	bool (*is_own)(void *arg, uint16_t port);
 	void *arg;
 	struct scout *scout; /* NULL: none, or it ended */
+	atomic_bool is_over; /* set by another thread: nothing is waited for any more */
 	struct diag *ends;   /* NULL: the kernel does not tell */
 	struct held *bucket[BUCKETS];
 	size_t count;
@@ -84,12 +86,20 @@ struct history_watch *history_watch_new(bool (*is_own)(void *arg, uint16_t port)
 	watch->is_own = is_own != NULL ? is_own : is_nobody;
 	watch->arg = arg;
 	watch->scout = scout;
+	if (scout != NULL)
+		scout_heed(scout, &watch->is_over);
 	watch->ended = xalloc(LIMIT_HISTORY_ENDED * sizeof(watch->ended[0]));
 	watch->brief = xalloc(LIMIT_HISTORY_ENDED * sizeof(watch->brief[0]));
 	if (diag_open_ended(&watch->ends) != 0)
 		log_notice("history.watch: this kernel does not tell when sockets end; they are listed every %d s",
 			LIMIT_HISTORY_WATCH_S);
 	return watch;
+}
+
+void history_watch_hurry(struct history_watch *watch)
+{
+	if (watch != NULL)
+		atomic_store(&watch->is_over, true);
 }
 
 void history_watch_free(struct history_watch *watch)
@@ -324,6 +334,10 @@ static void ask_owners(struct history_watch *watch, struct owner_want *want, siz
 {
 	if (watch->scout != NULL && scout_ask(watch->scout, want, count, answers) == 0)
 		return;
+	if (atomic_load(&watch->is_over)) {
+		memset(answers, 0, count * sizeof(*answers));
+		return;
+	}
 	if (watch->scout != NULL)
 		log_notice("history.watch: the process that finds the owners of sockets has ended; users are recorded "
 			   "alone");

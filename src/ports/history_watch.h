@@ -17,6 +17,8 @@
 struct history_watch;
 struct scout;
 
+/* From another thread: it is to end soon, owners are not searched for any longer. NULL is allowed. */
+void history_watch_hurry(struct history_watch *watch);
 /* Takes over the scout, which may be NULL. */
 struct history_watch *history_watch_new(bool (*is_own)(void *arg, uint16_t port), void *arg, struct scout *scout)
 	__attribute__((returns_nonnull));

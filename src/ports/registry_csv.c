@@ -98,20 +98,9 @@ static unsigned newest_rfc(const char *text)
 	return (unsigned)newest;
 }
 
-static bool is_date(const char *text)
-{
-	static const char form[] = "dddd-dd-dd";
-	if (strlen(text) != sizeof(form) - 1)
-		return false;
-	for (size_t i = 0; i < sizeof(form) - 1; i++)
-		if (form[i] == 'd' ? text[i] < '0' || text[i] > '9' : text[i] != form[i])
-			return false;
-	return true;
-}
-
 static void note_date(char date[static 12], const char *text)
 {
-	if (is_date(text) && strcmp(text, date) > 0)
+	if (registry_is_date(text) && strcmp(text, date) > 0)
 		snprintf(date, 12, "%.10s", text);
 }
 

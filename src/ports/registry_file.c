@@ -10,8 +10,9 @@
 
 #include "base/arena.h"
 #include "base/error.h"
+#include "base/escape.h"
 #include "base/words.h"
-#include "ports/registry_import.h"
+#include "ports/registry_rows.h"
 
 enum { TEXTS_MOST = 32 << 20, PATH = 640 };
 
@@ -102,7 +103,8 @@ static bool is_head(const struct head *head, off_t size)
 {
 	if (memcmp(head->magic, magic, sizeof(magic)) != 0 || head->row_size != sizeof(struct service) ||
 		head->count == 0 || head->count > REGISTRY_ROWS || head->texts_len == 0 ||
-		head->texts_len > TEXTS_MOST || memchr(head->date, '\0', sizeof(head->date)) == NULL)
+		head->texts_len > TEXTS_MOST || memchr(head->date, '\0', sizeof(head->date)) == NULL ||
+		(head->date[0] != '\0' && !registry_is_date(head->date)))
 		return false;
 	return (uint64_t)size ==
 	       sizeof(*head) + (uint64_t)head->count * (sizeof(struct service) + sizeof(uint32_t) + sizeof(uint16_t)) +
@@ -120,13 +122,31 @@ static bool is_row(const struct service *row)
 	return len > 0 && len < SERVICE_NAME && alias <= 1;
 }
 
+/* As registry_import leaves texts: what a terminal would obey is none of them. */
+static bool are_texts(const struct registry *r)
+{
+	char safe[REGISTRY_DESCRIPTION];
+	if (r->texts[r->texts_len - 1] != '\0')
+		return false;
+	for (const char *text = r->texts, *end = r->texts + r->texts_len; text < end; text += strlen(text) + 1)
+		if (strcmp(escape_text(safe, sizeof(safe), text), text) != 0)
+			return false;
+	return true;
+}
+
+/* Somebody within a character could make another of it. */
+static bool is_begin(const struct registry *r, uint32_t at)
+{
+	return at < r->texts_len && (at == 0 || r->texts[at - 1] == '\0');
+}
+
 /* Nothing in it points out of it, and a search in it finds its way. */
 static bool is_sound(const struct registry *r)
 {
-	if (r->texts[r->texts_len - 1] != '\0')
+	if (!are_texts(r))
 		return false;
 	for (size_t i = 0; i < r->count; i++) {
-		if (!is_row(&r->rows[i]) || r->by_name[i] >= r->count || r->descriptions[i] >= r->texts_len ||
+		if (!is_row(&r->rows[i]) || r->by_name[i] >= r->count || !is_begin(r, r->descriptions[i]) ||
 			(i > 0 && r->rows[i].port < r->rows[i - 1].port))
 			return false;
 	}
@@ -163,8 +183,12 @@ int registry_file_load(struct registry **out, const char *path, char why[static 
 	if (fd < 0)
 		return complain(path, "cannot be read", why);
 	errno = 0;
-	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && read_all(fd, &head, sizeof(head)) &&
-		is_head(&head, st.st_size))
+	/* Whoever may write it says what is read as root. */
+	if (fstat(fd, &st) != 0 || (st.st_uid != 0 && st.st_uid != geteuid())) {
+		close(fd);
+		return complain(path, "neither yours nor root's; import it again", why);
+	}
+	if (S_ISREG(st.st_mode) && read_all(fd, &head, sizeof(head)) && is_head(&head, st.st_size))
 		*out = read_parts(fd, &head);
 	close(fd);
 	errno = 0;

@@ -23,6 +23,17 @@ bool registry_is_alias(const char *note)
 	return false;
 }
 
+bool registry_is_date(const char *text)
+{
+	static const char form[] = "dddd-dd-dd";
+	if (strlen(text) != sizeof(form) - 1)
+		return false;
+	for (size_t i = 0; i < sizeof(form) - 1; i++)
+		if (form[i] == 'd' ? text[i] < '0' || text[i] > '9' : text[i] != form[i])
+			return false;
+	return true;
+}
+
 /* RFC 6335 5.1, and what older names have: printable, without blanks, quotes and backslashes. */
 static bool is_name(const char *name)
 {

@@ -42,6 +42,9 @@ void registry_rows_free(struct registry_rows *rows) __attribute__((nonnull));
 /* Is that note one of a second name of another row? */
 bool registry_is_alias(const char *note) __attribute__((nonnull));
 
+/* "2026-08-17"; not whether there is such a day. */
+bool registry_is_date(const char *text) __attribute__((nonnull));
+
 /* --- registry_xml.c, registry_csv.c --- */
 
 /* *date is set when the text has one: "2026-08-17". 0, or E_* with one line in `why`. */

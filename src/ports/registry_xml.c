@@ -183,6 +183,7 @@ int registry_read_xml(
 	struct reader *r = calloc(1, sizeof(*r));
 	XML_Parser parser = XML_ParserCreate(NULL);
 	if (r == NULL || parser == NULL) {
+		XML_ParserFree(parser); /* NULL is allowed */
 		free(r);
 		snprintf(why, REGISTRY_WHY, "no memory left to read it");
 		return E_NOMEM;
@@ -193,7 +194,7 @@ int registry_read_xml(
 	XML_SetCharacterDataHandler(parser, on_text);
 	XML_SetStartDoctypeDeclHandler(parser, on_doctype);
 	int ret = parse(r, text, len);
-	if (ret == 0)
+	if (ret == 0 && registry_is_date(trimmed(r, UPDATED)))
 		snprintf(date, 12, "%.10s", trimmed(r, UPDATED));
 	XML_ParserFree(parser);
 	free(r);

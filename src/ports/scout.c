@@ -3,8 +3,11 @@
 #include "ports/scout.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
 #include <linux/capability.h>
 #include <poll.h>
+#include <pwd.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -20,11 +23,26 @@
 #include "base/error.h"
 #include "ports/process.h"
 
-enum { PATIENCE_MS = 5000, CHANNEL = 3, PART = 256 /* answers of a message: more do not fit a socket's buffer */ };
+enum {
+	PATIENCE_MS = 5000,
+	SLICE_MS = 50,
+	END_MS = 500,
+	LOOK_S = 10,
+	CHANNEL = 3,
+	PART = 256 /* answers of a message: more do not fit a socket's buffer */
+};
 
 struct scout {
 	int fd;
 	pid_t pid;
+	const atomic_bool *over; /* NULL: nobody hurries it */
+};
+
+/* Whom the process becomes. */
+struct role {
+	bool is_change;
+	uid_t uid;
+	gid_t gid;
 };
 
 /* --- looking --- */
@@ -71,6 +89,17 @@ void scout_look(struct owner_want *want, size_t count, struct scout_answer *answ
 
 /* --- the process --- */
 
+/* The files and processes of root are no more its own than they are the daemon's; and the daemon has to be able to end
+ * it when it has become that user itself. */
+static void become(const struct role *role)
+{
+	if (!role->is_change)
+		return;
+	if (prctl(PR_SET_KEEPCAPS, 1L) != 0 || setgroups(0, NULL) != 0 ||
+		setresgid(role->gid, role->gid, role->gid) != 0 || setresuid(role->uid, role->uid, role->uid) != 0)
+		_exit(1);
+}
+
 /* Of what root may do, two things stay; another user has nothing to give up. */
 static void keep_what_it_takes(void)
 {
@@ -86,20 +115,34 @@ static void keep_what_it_takes(void)
 		_exit(1);
 }
 
-/* Everything that the daemon has open is none of its business. */
-static void settle_down(int fd, pid_t parent)
+/* Everything that the daemon has open is none of its business, nor the terminal or pipe that it was started from. */
+static void keep_channel_alone(int fd)
 {
 	if (fd != CHANNEL && dup2(fd, CHANNEL) < 0)
 		_exit(1);
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	for (int i = 0; i < CHANNEL; i++)
+		if (null < 0 ? close(i) != 0 && errno != EBADF : null != i && dup2(null, i) < 0)
+			_exit(1);
 	(void)syscall(SYS_close_range, CHANNEL + 1, ~0u, 0);
+}
+
+static void settle_down(int fd, pid_t parent, const struct role *role)
+{
+	sigset_t none;
+	sigemptyset(&none);
+	keep_channel_alone(fd);
 	(void)prctl(PR_SET_NAME, "berthd-scout");
-	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+	become(role);
+	keep_what_it_takes();
+	(void)prctl(PR_SET_PDEATHSIG, SIGKILL); /* after those: they take it back (prctl(2)) */
 	if (getppid() != parent)
-		_exit(0);        /* it ended meanwhile */
+		_exit(0); /* it ended meanwhile */
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	signal(SIGALRM, SIG_DFL);
 	signal(SIGINT, SIG_IGN); /* Ctrl-C is the daemon's to answer */
 	signal(SIGHUP, SIG_IGN);
 	signal(SIGTERM, SIG_IGN);
-	keep_what_it_takes();
 }
 
 static size_t part_of(size_t count, size_t at)
@@ -118,7 +161,9 @@ static _Noreturn void serve(void)
 		if (len <= 0 || len % (ssize_t)sizeof(*want) != 0 || len > (ssize_t)(SCOUT_MOST * sizeof(*want)))
 			_exit(0);
 		size_t count = (size_t)len / sizeof(*want);
+		alarm(LOOK_S); /* a look that hangs (a dead file system) ends us: nobody waits for it any more */
 		scout_look(want, count, answers);
+		alarm(0);
 		for (size_t at = 0; at < count; at += PART)
 			if (send(CHANNEL, answers + at, part_of(count, at) * sizeof(*answers), MSG_NOSIGNAL) < 0)
 				_exit(0);
@@ -127,18 +172,33 @@ static _Noreturn void serve(void)
 
 /* --- the daemon's side --- */
 
-int scout_start(struct scout **out)
+static int find_role(struct role *role, const char *user)
 {
+	*role = (struct role){0};
+	if (user == NULL || geteuid() != 0)
+		return 0;
+	const struct passwd *entry = getpwnam(user);
+	if (entry == NULL)
+		return E_NOENT;
+	*role = (struct role){true, entry->pw_uid, entry->pw_gid};
+	return 0;
+}
+
+int scout_start(struct scout **out, const char *user)
+{
+	struct role role;
 	int ends[2];
 	const int room = PART * (int)sizeof(struct scout_answer) * 2;
 	pid_t parent = getpid();
 	*out = NULL;
+	if (find_role(&role, user) != 0)
+		return E_NOENT;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0)
 		return error_of_errno(errno);
 	(void)setsockopt(ends[1], SOL_SOCKET, SO_SNDBUF, &room, sizeof(room));
 	pid_t pid = fork();
 	if (pid == 0) {
-		settle_down(ends[1], parent);
+		settle_down(ends[1], parent, &role);
 		serve();
 	}
 	close(ends[1]);
@@ -147,19 +207,36 @@ int scout_start(struct scout **out)
 		return E_SYSTEM;
 	}
 	struct scout *scout = xalloc(sizeof(*scout));
-	*scout = (struct scout){ends[0], pid};
+	*scout = (struct scout){.fd = ends[0], .pid = pid};
 	*out = scout;
 	return 0;
 }
 
-int scout_ask(struct scout *scout, const struct owner_want *want, size_t count, struct scout_answer *answers)
+void scout_heed(struct scout *scout, const atomic_bool *over)
+{
+	scout->over = over;
+}
+
+/* In slices: the daemon's end does not wait for the whole. */
+static bool has_answered(const struct scout *scout)
 {
 	struct pollfd ready = {.fd = scout->fd, .events = POLLIN};
+	for (int ms = 0; ms < PATIENCE_MS; ms += SLICE_MS) {
+		if (poll(&ready, 1, SLICE_MS) > 0)
+			return true;
+		if (scout->over != NULL && atomic_load(scout->over))
+			return false;
+	}
+	return false;
+}
+
+int scout_ask(struct scout *scout, const struct owner_want *want, size_t count, struct scout_answer *answers)
+{
 	if (send(scout->fd, want, count * sizeof(*want), MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
 		return E_CLOSED;
 	for (size_t at = 0; at < count; at += PART) {
 		ssize_t len = (ssize_t)(part_of(count, at) * sizeof(*answers));
-		if (poll(&ready, 1, PATIENCE_MS) <= 0)
+		if (!has_answered(scout))
 			return E_TIMEOUT;
 		if (recv(scout->fd, answers + at, (size_t)len, MSG_DONTWAIT) != len)
 			return E_CLOSED;
@@ -175,6 +252,8 @@ void scout_end(struct scout *scout)
 		return;
 	close(scout->fd);
 	(void)kill(scout->pid, SIGKILL);
-	(void)waitpid(scout->pid, NULL, 0);
+	/* One that the kernel keeps (a dead file system) becomes init's. */
+	for (int ms = 0; ms < END_MS && waitpid(scout->pid, NULL, WNOHANG) == 0; ms++)
+		usleep(1000);
 	free(scout);
 }

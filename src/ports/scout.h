@@ -3,7 +3,7 @@
  * daemon, and ends with it.
  *
  *	struct scout *scout;
- *	if (scout_start(&scout) != 0) ...                           before there are threads
+ *	if (scout_start(&scout, "berth") != 0) ...                           before there are threads
  *	struct scout_answer answers[SCOUT_MOST];
  *	if (scout_ask(scout, want, count, answers) == 0) puts(answers[0].who);
  *	scout_end(scout);
@@ -12,6 +12,7 @@
  * terminal. Thread: one at a time. May take some hundred milliseconds on a machine with very many descriptors. */
 #pragma once
 
+#include <stdatomic.h>
 #include <stddef.h>
 
 #include "ports/owner.h"
@@ -26,8 +27,10 @@ struct scout_answer {
 
 struct scout;
 
-/* 0, or E_*; *out is NULL then. */
-int scout_start(struct scout **out) __attribute__((nonnull, warn_unused_result));
+/* As root it becomes that user, but for the two capabilities; NULL: it stays who we are. 0, or E_*; *out is NULL then. */
+int scout_start(struct scout **out, const char *user) __attribute__((nonnull(1), warn_unused_result));
+/* Once *over is set, which another thread may do, no question is waited for any longer. */
+void scout_heed(struct scout *scout, const atomic_bool *over) __attribute__((nonnull));
 /* 0, or E_CLOSED or E_TIMEOUT: then it can only be ended. */
 int scout_ask(struct scout *scout, const struct owner_want *want, size_t count, struct scout_answer *answers)
 	__attribute__((nonnull, warn_unused_result));

@@ -4,9 +4,11 @@
 
 #include <jansson.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "base/arena.h"
 #include "base/clock.h"
 #include "base/paths.h"
 #include "ports/history.h"
@@ -101,20 +103,33 @@ static bool on_holding(void *arg, const struct history_holding *holding)
 	return true;
 }
 
-static bool compare_times(const json_t *list, size_t a, size_t b, const char *key)
+struct timed {
+	json_t *one;
+	double at;
+	size_t place; /* of equal times the order stays */
+};
+
+static int compare_timed(const void *a, const void *b)
 {
-	return number_of(json_array_get(list, a), key) < number_of(json_array_get(list, b), key);
+	const struct timed *x = a, *y = b;
+	int rank = (x->at < y->at) - (x->at > y->at);
+	return rank != 0 ? rank : (x->place > y->place) - (x->place < y->place);
 }
 
-/* Of several ranges the newest are not together: a few rows, put in order as they are. */
+/* Of several ranges the newest are not together. */
 static void sort_newest_first(json_t *list, const char *key)
 {
-	for (size_t i = 1; i < json_array_size(list); i++)
-		for (size_t k = i; k > 0 && compare_times(list, k - 1, k, key); k--) {
-			json_t *one = json_incref(json_array_get(list, k));
-			json_array_remove(list, k);
-			json_array_insert_new(list, k - 1, one);
-		}
+	size_t count = json_array_size(list);
+	struct timed *rows = xzalloc(count + 1, sizeof(*rows));
+	for (size_t i = 0; i < count; i++) {
+		json_t *one = json_array_get(list, i);
+		rows[i] = (struct timed){json_incref(one), number_of(one, key), i};
+	}
+	qsort(rows, count, sizeof(*rows), compare_timed);
+	json_array_clear(list);
+	for (size_t i = 0; i < count; i++)
+		json_array_append_new(list, rows[i].one);
+	free(rows);
 }
 
 struct past {

@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import os
 import pwd
+import shutil
 import signal
 import socket
 import sqlite3
 import subprocess
 import time
+import urllib.error
+import urllib.request
 from pathlib import Path
 from typing import Any, Callable
 
@@ -491,3 +494,72 @@ def test_a_private_service_of_the_services_file(start: Callable[..., Daemon]):
     finally:
         subprocess.run(["umount", "/etc/services"], check=True)
         mine.unlink()
+
+
+def test_a_reader_in_the_page_leaves_the_writers_locks(start: Callable[..., Daemon]):
+    """Closing any descriptor of a file drops the locks that its process has on it (fcntl(2))."""
+    daemon = start(web={"listen": ["127.0.0.1@8053"], "votes": "none"})
+    ask_some(5)
+    wait_until(lambda: history(daemon)["loans"] > 0)
+    inodes = {":%d" % (daemon.directory / name).stat().st_ino for name in ("history.db", "history.db-shm")}
+    def locks() -> set[str]:
+        """Both are locked by POSIX's locks of this process for as long as SQLite has them open."""
+        rows = [line.split() for line in Path("/proc/locks").read_text().splitlines()]
+        return {row[5][row[5].rindex(":"):] for row in rows if row[1] == "POSIX" and row[5][row[5].rindex(":"):] in inodes}
+    assert locks() == inodes
+    for _ in range(3):
+        with urllib.request.urlopen("http://127.0.0.1:8053/api/v1/history/53", timeout=10 * SLOWER) as reply:
+            assert "loans" in json.load(reply)
+    assert locks() == inodes
+
+
+def test_the_end_waits_for_no_scout(start: Callable[..., Daemon]):
+    """The process that finds owners may hang: SIGSTOP stands for a file system that does not answer."""
+    daemon = start(history={"watch": True, "file": "/tmp/berth-stop-%d/history.db" % os.getpid()}, user="nobody")
+    scout = int(Path("/proc/%d/task/%d/children" % (daemon.pid, daemon.pid)).read_text().split()[0])
+    assert Path("/proc/%d/status" % scout).read_text().split("Uid:")[1].split()[0] == str(NOBODY.pw_uid)
+    os.kill(scout, signal.SIGSTOP)
+    with socket.create_server(("127.0.0.1", 4711)):
+        time.sleep(3)  # it is asked for the owner
+        assert daemon.finish() < 1 * SLOWER
+    wait_until(lambda: not Path("/proc/%d" % scout).exists())
+    shutil.rmtree("/tmp/berth-stop-%d" % os.getpid())
+
+
+@pytest.mark.parametrize("web", [{"listen": ["127.0.0.1@8053"]}, {"listen": []}], ids=["page", "no page"])
+def test_the_folder_of_history_and_votes(start: Callable[..., Daemon], web: dict[str, Any]):
+    """Made once, for both: of the daemon's user, and for its group to pass."""
+    folder = Path("/tmp/berth-folder-%d" % os.getpid())
+    daemon = start(history={"file": folder / "history.db"}, web={**web, "votes": folder / "votes.db"}, user="nobody")
+    state = folder.stat()
+    assert (state.st_uid, state.st_mode & 0o7777) == (NOBODY.pw_uid, 0o2751)
+    if web["listen"]:
+        request = urllib.request.Request("http://127.0.0.1:8053/api/v1/vote", b'{"port": 53, "face": "yes"}', {
+            "Content-Type": "application/json", "Origin": "http://127.0.0.1:8053"})
+        with urllib.request.urlopen(request, timeout=10 * SLOWER) as reply:
+            assert json.load(reply)["mine"] == "yes"
+        votes = (folder / "votes.db").stat()
+        assert (votes.st_uid, votes.st_mode & 0o7777) == (NOBODY.pw_uid, 0o640)
+    daemon.finish()
+    shutil.rmtree(folder)
+
+
+def test_what_is_kept_no_more_is_told_no_more(start: Callable[..., Daemon]):
+    """The file of before stays where it is, for who may read files; the page is silent of it."""
+    page = {"listen": ["127.0.0.1@8053"], "votes": "none"}
+    def told(port: int = 52000) -> tuple[int, Any]:
+        try:
+            with urllib.request.urlopen("http://127.0.0.1:8053/api/v1/history/%d" % port, timeout=10 * SLOWER) as reply:
+                return reply.status, json.load(reply)["loans"]
+        except urllib.error.HTTPError as error:
+            return error.code, None
+    daemon = start(web=page, workers=1, ports={"range": "52000-52003", "pool": 2})
+    ask_some(20)
+    wait_until(lambda: any(told(port)[1] for port in range(52000, 52004)))
+    daemon.finish()
+    file = daemon.directory / "history.db"
+    daemon = start(web=page, history={"loans": False, "file": file})
+    assert told() == (404, None)
+    daemon.finish()
+    start(web=page, history={"loans": False, "watch": True, "file": file})
+    assert told() == (200, [])

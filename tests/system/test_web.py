@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import base64
+import http.client
 import json
+import pwd
 import socket
+import sqlite3
+import subprocess
 import threading
 import time
 from pathlib import Path
@@ -12,7 +16,7 @@ from typing import Any, Callable
 
 import pytest
 
-from support import SLOWER, Daemon, ask, wait_until
+from support import BUILD, SLOWER, Daemon, ask, wait_until
 
 LAB = ["--names", 20]
 PORT, HOST = 8053, "127.0.0.1:8053"
@@ -71,6 +75,34 @@ def test_who_is_what(page: Daemon, host: str, lines: tuple[str, ...], viewer: st
     assert ("holders" in port) == ("verdict" in port) == ("loans" in port) == (viewer == LOCAL) and port["services"]
 
 
+def get_as(user: int, path: str) -> tuple[int, str]:
+    """The same request by a process of another user."""
+    words = "GET %s HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n" % (path, HOST)
+    code = ("import socket\nsock = socket.create_connection(('127.0.0.1', %d), 10)\nsock.sendall(%r)\n"
+            "while chunk := sock.recv(65536): print(chunk.decode(), end='')" % (PORT, words.encode()))
+    text = subprocess.run(["/usr/bin/python3", "-c", code], user=user, capture_output=True, text=True, timeout=30, check=True).stdout
+    return int(text.split()[1]), text.replace("\n\n", "\r\n\r\n", 1)
+
+
+def test_a_user_is_local_when_berthd_knows_him(start: Start, page: Daemon, tmp_path: Path):
+    """nginx as shipped is such a user too, and so is everybody who may not read the history."""
+    assert body(get_as(0, "/api/v1/me"))["viewer"] == LOCAL
+    me = body(get_as(pwd.getpwnam("nobody").pw_uid, "/api/v1/me"))
+    assert me["viewer"] == STRANGER and me["other_user"] and me["login"]
+    for path in ("/api/v1/ports", "/api/v1/history/53", "/api/v1/stats", "/metrics"):
+        assert get_as(pwd.getpwnam("nobody").pw_uid, path)[0] == 401
+    page.finish()
+    start(web={"listen": ["127.0.0.1@8053"], "votes": "none", "local": ["nobody"]})
+    assert body(get_as(pwd.getpwnam("nobody").pw_uid, "/api/v1/me"))["viewer"] == LOCAL
+    other = body(get_as(pwd.getpwnam("daemon").pw_uid, "/api/v1/me"))
+    assert other["viewer"] == STRANGER and other["other_user"] and not other["login"]
+
+
+def test_what_a_proxy_of_root_hands_on(page: Daemon):
+    """nginx speaks HTTP/1.0 to those behind it, and calls them by the address it has for them."""
+    assert '"viewer":"stranger"' in talk("GET /api/v1/me HTTP/1.0\r\nHost: %s\r\nConnection: close\r\n\r\n" % HOST)[1]
+
+
 @pytest.mark.parametrize("host", ["evil.example", "evil.example:8053", "127.0.0.1.evil.example", "localhost.evil.example", "", "[::1", "127.0.0.1:x"],
                          ids=range(7))
 def test_a_name_that_was_made_to_point_here(page: Daemon, host: str):
@@ -106,6 +138,9 @@ def test_logging_in_and_out(page: Daemon):
     for _ in range(6):
         assert post("/api/v1/login", {"password": "a long passwore"}, JSON, OWN, far)[0] == 403
     assert post("/api/v1/login", {"password": "a long password"}, JSON, OWN, far)[0] == 429
+    # A stranger who guesses keeps nobody else out; what comes before the last address anybody may have written.
+    assert post("/api/v1/login", {"password": "a long password"}, JSON, OWN, "X-Forwarded-For: 192.0.2.7, 192.0.2.8")[0] == 200
+    assert post("/api/v1/login", {"password": "a long password"}, JSON, OWN, "X-Forwarded-For: 192.0.2.8, 192.0.2.7")[0] == 429
 
 
 def test_one_vote_a_visitor(page: Daemon):
@@ -166,7 +201,7 @@ def test_a_loan_is_secret_until_it_ended(start: Start, tmp_path: Path, lend: str
         return base64.b64decode(body(get("/api/v1/ports"))["ports"])
     def told(port: int) -> dict[str, Any]:
         reply = body(get("/api/v1/port/%d" % port))
-        return {key: reply[key] for key in ("verdict", "holders", "here", "pool", "loans")}
+        return {key: value for key, value in reply.items() if key != "now"}
     idle = {port: told(port) for port in ports}
     before = codes()
     stream: list[bytes] = []
@@ -212,3 +247,70 @@ def test_an_address_that_is_taken(start: Start, tmp_path: Path):
         other = Daemon(tmp_path / "other", {"web": {"listen": ["127.0.0.1@8053"]}})
         done = subprocess.run([str(BUILD / "berthd"), "-c", str(other.file)], capture_output=True, text=True, timeout=10)
         assert done.returncode == 1 and "the web page cannot be shown on 127.0.0.1@8053" in done.stderr
+
+
+def test_each_post_is_freed(page: Daemon):
+    """What a POST holds is read once, and given back."""
+    def some(count: int) -> None:
+        text = json.dumps({"key%d" % n: "v" * 20 for n in range(25)})
+        for _ in range(count // 50):
+            conn = http.client.HTTPConnection("127.0.0.1", PORT, timeout=5 * SLOWER)
+            for _ in range(50):
+                conn.request("POST", "/api/v1/nowhere", text, {"Content-Type": "application/json", "Origin": "http://" + HOST})
+                assert conn.getresponse().read()
+            conn.close()
+    some(300)
+    before = page.memory_kib()
+    some(1500)
+    assert page.memory_kib() - before < 1500  # each of these is 4 KiB in memory
+
+
+def test_after_the_limit_of_connections(page: Daemon):
+    """libmicrohttpd stops to listen at its limit; it listens again when there is room."""
+    many = []
+    for source in ("127.0.0.2", "127.0.0.3", "127.0.0.4", "127.0.0.5"):
+        for _ in range(30):
+            many.append(socket.socket())
+            many[-1].settimeout(1)
+            many[-1].bind((source, 0))
+            many[-1].connect(("127.0.0.1", PORT))
+    time.sleep(0.3)
+    [sock.close() for sock in many]
+    time.sleep(0.5)
+    begin = time.monotonic()
+    for _ in range(3):
+        assert get("/api/v1/me")[0] == 200
+    assert time.monotonic() - begin < 2 * SLOWER
+
+
+def test_votes_have_a_limit(page: Daemon):
+    codes = [post("/api/v1/vote", {"port": 80, "face": "yes"}, JSON, OWN)[0] for _ in range(65)]
+    assert codes == [200] * 60 + [429] * 5
+    assert post("/api/v1/vote", {"port": 80, "face": "yes"}, JSON, OWN, "X-Forwarded-For: 192.0.2.9")[0] == 200
+
+
+@pytest.mark.parametrize("kind", ["link", "stranger", "first form"])
+def test_the_file_of_votes(start: Start, tmp_path: Path, kind: str):
+    """A link is not followed, a database of another program is left alone; our first form had no mark."""
+    file, other = tmp_path / "votes.db", tmp_path / "other.db"
+    with sqlite3.connect(file if kind != "link" else other) as db:
+        db.execute("create table vote (port integer not null, visitor text not null, face integer not null, at_s integer not null, "
+                   "primary key (port, visitor)) without rowid" if kind == "first form" else "create table other (x)")
+    if kind == "link":
+        file.symlink_to(other)
+    kept = (other if kind == "link" else file).read_bytes()
+    start(web={"listen": ["127.0.0.1@8053"], "votes": file})
+    status = post("/api/v1/vote", {"port": 80, "face": "yes"}, JSON, OWN)[0]
+    assert status == (200 if kind == "first form" else 503)
+    assert kind == "first form" or (other if kind == "link" else file).read_bytes() == kept
+
+
+@pytest.mark.parametrize("word", ["short", "x" * 256, None], ids=["short", "long", "missing"])
+def test_a_password_that_cannot_be_is_said_at_the_start(tmp_path: Path, word: str | None):
+    """Also where nobody asked for the page's address: who set a password wants it."""
+    if word is not None:
+        (tmp_path / "word").write_text(word + "\n")
+    (tmp_path / "c.yaml").write_text("listen: [127.0.0.1@5399]\ncontrol: {socket: %s/control}\nhistory: {file: %s/h.db}\n"
+                                     "web: {password-file: %s/word}\n" % (tmp_path, tmp_path, tmp_path))
+    done = subprocess.run([str(BUILD / "berthd"), "-c", str(tmp_path / "c.yaml")], capture_output=True, text=True, timeout=10)
+    assert done.returncode == 1 and "web.password-file" in done.stderr

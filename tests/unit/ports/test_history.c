@@ -174,6 +174,28 @@ static void test_round(void **state)
 	history_reader_close(reader);
 }
 
+/* A question ends when nobody waits for it any more. */
+static void test_patience(void **state)
+{
+	(void)state;
+	static const atomic_bool over = true;
+	struct history_reader *reader;
+	struct seen seen = {0};
+	uint64_t count;
+	char why[WHY];
+	struct history *history = open_history(16 << 20, 86400);
+	add_one(history, 50000, clock_wall_us(), 1);
+	history_free(history);
+	assert_int_equal(history_reader_open(&reader, path, why, sizeof(why)), 0);
+	struct history_ask ask = all_of(50000, 50009), ended = ask;
+	ended.over = &over;
+	assert_int_equal(history_read_loans(reader, &ended, on_loan, &seen), E_SYSTEM);
+	assert_int_equal(history_count_loans(reader, &ended, &count), E_SYSTEM);
+	assert_int_equal(history_read_loans(reader, &ask, on_loan, &seen), 0);
+	assert_true(seen.count > 0);
+	history_reader_close(reader);
+}
+
 static void test_state(void **state)
 {
 	(void)state;
@@ -577,8 +599,8 @@ int main(void)
 {
 	log_init(LOG_LEVEL_ERROR);
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
-	const struct CMUnitTest tests[] = {TEST(test_round), TEST(test_state), TEST(test_bounded), TEST(test_age),
-		TEST(test_killed), TEST(test_holdings), TEST(test_refused), TEST(test_second_writer), TEST(test_modes),
-		TEST(test_full_disk), TEST(test_scribbled_while_running), TEST(test_who_may_read)};
+	const struct CMUnitTest tests[] = {TEST(test_round), TEST(test_patience), TEST(test_state), TEST(test_bounded),
+		TEST(test_age), TEST(test_killed), TEST(test_holdings), TEST(test_refused), TEST(test_second_writer),
+		TEST(test_modes), TEST(test_full_disk), TEST(test_scribbled_while_running), TEST(test_who_may_read)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

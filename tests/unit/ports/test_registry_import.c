@@ -218,6 +218,63 @@ static void test_file(void **state)
 	registry_free(r);
 }
 
+/* Where the bytes stand in the file; they are there once. */
+static void patch(const char *path, const char *old, const char *with)
+{
+	static char bytes[65536];
+	size_t len = strlen(old), at = 0;
+	int fd = open(path, O_RDWR);
+	ssize_t got = read(fd, bytes, sizeof(bytes));
+	assert_int_equal(strlen(with), len);
+	while (at + len <= (size_t)got && memcmp(bytes + at, old, len) != 0)
+		at++;
+	assert_true(at + len <= (size_t)got);
+	assert_int_equal(pwrite(fd, with, len, (off_t)at), len);
+	close(fd);
+}
+
+/* A file that somebody else wrote must not speak to the terminal. */
+static void test_hostile_file(void **state)
+{
+	static const struct {
+		const char *old, *with;
+	} rows[] = {{"2026-01-02", "\x1b[31mEVIL!"}, {"Oracle", "\x1b]0;x\x07"},
+		{"Oracle", "\xe2\x80\xae"
+			   "abc"},
+		{"Oracle", "Ora\xff"
+			   "le"},
+		{"2026-01-02", "2026-01/02"}};
+	char path[] = "/tmp/berth-registry-XXXXXX", why[REGISTRY_WHY] = "";
+	struct registry *r = import(xml), *again;
+	(void)state;
+	close(mkstemp(path));
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		assert_int_equal(registry_file_write(r, path, why), 0);
+		patch(path, rows[i].old, rows[i].with);
+		assert_int_equal(registry_file_load(&again, path, why), E_MALFORMED);
+	}
+	assert_int_equal(registry_file_write(r, path, why), 0);
+	assert_int_equal(registry_file_load(&again, path, why), 0);
+	registry_free(again);
+	if (geteuid() == 0) {
+		assert_int_equal(chown(path, 65534, 65534), 0);
+		assert_int_equal(registry_file_load(&again, path, why), E_MALFORMED);
+		assert_non_null(strstr(why, "neither yours nor root's"));
+	}
+	unlink(path);
+	registry_free(r);
+}
+
+static void test_xml_date(void **state)
+{
+	struct registry *r =
+		import("<?xml version='1.0'?><registry xmlns=\"x\" id=\"service-names-port-numbers\"><updated>"
+		       "today, &#x9b;31m</updated><record><name>x</name><number>6</number></record>" DONE);
+	(void)state;
+	assert_string_equal(r->date, "");
+	registry_free(r);
+}
+
 /* --- the real one --- */
 
 static void test_as_built_in(void **state)
@@ -263,6 +320,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(test_small), cmocka_unit_test(test_hostile_words),
 		cmocka_unit_test(test_refused), cmocka_unit_test(test_too_many), cmocka_unit_test(test_cut),
-		cmocka_unit_test(test_file), cmocka_unit_test(test_as_built_in)};
+		cmocka_unit_test(test_file), cmocka_unit_test(test_hostile_file), cmocka_unit_test(test_xml_date),
+		cmocka_unit_test(test_as_built_in)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,12 +1,17 @@
 /* The process that finds owners: it finds ours, says nothing of what is nobody's, and its end is noticed. */
 #include "unit/unit.h"
 
+#include <linux/capability.h>
 #include <netinet/in.h>
+#include <pthread.h>
+#include <pwd.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "ports/scout.h"
 
@@ -25,7 +30,7 @@ static void test_ours(void **state)
 	(void)state;
 	struct scout *scout;
 	int fd;
-	assert_int_equal(scout_start(&scout), 0);
+	assert_int_equal(scout_start(&scout, NULL), 0);
 	struct owner_want want[] = {socket_here(&fd), {.inode = 1}, {.inode = 0}};
 	for (int round = 0; round < 3; round++) {
 		assert_int_equal(scout_ask(scout, want, COUNT_OF(want), answers), 0);
@@ -67,7 +72,7 @@ static void test_killed(void **state)
 	(void)state;
 	struct scout *scout;
 	int fd;
-	assert_int_equal(scout_start(&scout), 0);
+	assert_int_equal(scout_start(&scout, NULL), 0);
 	struct owner_want want = socket_here(&fd);
 	assert_int_equal(kill(child_of_ours(), SIGKILL), 0);
 	usleep(50000);
@@ -77,8 +82,80 @@ static void test_killed(void **state)
 	scout_end(NULL);
 }
 
+static unsigned long long status_of(pid_t pid, const char *key, int base)
+{
+	char path[64], line[256];
+	snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
+	FILE *file = fopen(path, "r");
+	unsigned long long value = ~0ull;
+	assert_non_null(file);
+	while (fgets(line, sizeof(line), file) != NULL)
+		if (strncmp(line, key, strlen(key)) == 0)
+			value = strtoull(line + strlen(key) + 1, NULL, base);
+	fclose(file);
+	return value;
+}
+
+/* Nothing of root stays but the two capabilities, and nothing of the terminal. */
+static void test_becomes_the_user(void **state)
+{
+	(void)state;
+	struct scout *scout;
+	char path[64], target[64] = "";
+	int fd;
+	if (geteuid() != 0)
+		return;
+	assert_int_equal(scout_start(&scout, "nobody"), 0);
+	struct owner_want want = socket_here(&fd);
+	assert_int_equal(scout_ask(scout, &want, 1, answers), 0);
+	assert_int_equal(answers[0].pid, getpid());
+	pid_t pid = child_of_ours();
+	const struct passwd *nobody = getpwnam("nobody");
+	assert_int_equal(status_of(pid, "Uid:", 10), nobody->pw_uid);
+	assert_int_equal(status_of(pid, "Gid:", 10), nobody->pw_gid);
+	assert_int_equal(status_of(pid, "CapPrm:", 16), 1u << CAP_SYS_PTRACE | 1u << CAP_DAC_READ_SEARCH);
+	assert_int_equal(status_of(pid, "CapEff:", 16), 1u << CAP_SYS_PTRACE | 1u << CAP_DAC_READ_SEARCH);
+	for (int i = 0; i < 3; i++) {
+		snprintf(path, sizeof(path), "/proc/%d/fd/%d", (int)pid, i);
+		assert_true(readlink(path, target, sizeof(target) - 1) > 0);
+		assert_string_equal(target, "/dev/null");
+	}
+	close(fd);
+	scout_end(scout);
+	assert_int_equal(scout_start(&scout, "nobody-of-that-name"), E_NOENT);
+}
+
+static void *say_over(void *arg)
+{
+	usleep(100000);
+	atomic_store((atomic_bool *)arg, true);
+	return NULL;
+}
+
+/* One that is stopped keeps nobody: neither who asks nor who ends it. */
+static void test_stopped(void **state)
+{
+	(void)state;
+	static atomic_bool over;
+	struct scout *scout;
+	pthread_t thread;
+	int fd;
+	assert_int_equal(scout_start(&scout, NULL), 0);
+	scout_heed(scout, &over);
+	struct owner_want want = socket_here(&fd);
+	assert_int_equal(kill(child_of_ours(), SIGSTOP), 0);
+	uint64_t begin_us = clock_mono_us();
+	assert_int_equal(pthread_create(&thread, NULL, say_over, &over), 0);
+	assert_int_equal(scout_ask(scout, &want, 1, answers), E_TIMEOUT);
+	scout_end(scout);
+	assert_true(clock_mono_us() - begin_us < 1000000);
+	pthread_join(thread, NULL);
+	close(fd);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(test_ours), cmocka_unit_test(test_killed)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(test_ours), cmocka_unit_test(test_killed),
+		cmocka_unit_test(test_becomes_the_user), cmocka_unit_test(test_stopped)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,69 @@
+/* Decides whose the folders are in which history and votes are kept. */
+#include "daemon/state.h"
+
+#include <fcntl.h>
+#include <grp.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/paths.h"
+
+/* The group that may use the control socket may read the history too. */
+static gid_t readers(gid_t otherwise)
+{
+	const struct group *group = getgrnam("berth");
+	return group != NULL ? group->gr_gid : otherwise;
+}
+
+/* What root wrote before `user:` was set; in a folder that was root's alone nobody has put links. */
+static void give_files(int folder, uid_t uid, gid_t gid)
+{
+	static const char *const names[] = {"history.db", "history.db-wal", "history.db-shm", "history.db-lock",
+		"votes.db", "votes.db-wal", "votes.db-shm"};
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		(void)!fchownat(folder, names[i], uid, gid, AT_SYMLINK_NOFOLLOW);
+}
+
+/* As root: the folder becomes the daemon's user's and its group's, and what is made in it the group's. */
+static void give_folder(const char *path, const char *user)
+{
+	const struct passwd *entry = user != NULL ? getpwnam(user) : NULL;
+	uid_t uid = entry != NULL ? entry->pw_uid : geteuid();
+	gid_t gid = readers(entry != NULL ? entry->pw_gid : getegid());
+	struct stat st;
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return;
+	if (fstat(fd, &st) == 0 && st.st_uid == 0) {
+		give_files(fd, uid, gid);
+		(void)!fchown(fd, uid, gid);
+		(void)!fchmod(fd, 02751); /* a registry that root imported is for all; the history's files are not */
+	}
+	close(fd);
+}
+
+/* A folder that somebody else made and the configuration names stays as it is. */
+static void prepare_folder_of(const char *file, const char *user)
+{
+	char folder[PATH_FOLDER], usual[PATH_FOLDER];
+	bool is_new;
+	if (file == NULL || (size_t)snprintf(folder, sizeof(folder), "%s", file) >= sizeof(folder))
+		return;
+	*strrchr(folder, '/') = '\0';
+	if (folder[0] == '\0' || path_make_folder(folder, &is_new) != 0)
+		return; /* opening the file says what is wrong */
+	bool is_usual = path_state_dir(usual, sizeof(usual)) == 0 && strcmp(folder, usual) == 0;
+	if (geteuid() == 0 && (is_new || is_usual))
+		give_folder(folder, user);
+}
+
+void state_prepare(const struct config *config)
+{
+	if (config->history.loans || config->history.watch)
+		prepare_folder_of(config->history.file, config->user);
+	if (config->web.listen_count > 0)
+		prepare_folder_of(config->web.votes, config->user);
+}
