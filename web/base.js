@@ -100,6 +100,7 @@ export async function mayLook() {
 		event.preventDefault();
 		post("/api/v1/login", { password: word.value }).then(() => location.reload(), (error) => { says.textContent = error.message; });
 	});
+	document.body.dataset.viewer = "stranger"; // what would be empty is not shown
 	$("notice").replaceChildren(el("div", { class: "card" }, el("p", {}, t(me.other_user ? "login_other" : "login_lead")), me.login ? form : el("p", {}, t("login_none"))));
 	return null;
 }

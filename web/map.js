@@ -235,6 +235,7 @@ async function load() {
 	legend();
 	drawSoon();
 	canvas.dataset.ready = "yes";
+	$("legend").classList.add("counted");
 }
 
 $("pause").addEventListener("click", () => {
