@@ -182,6 +182,23 @@ static void test_every_key(void **state)
 	config_free(c);
 }
 
+static void test_web_local(void **state)
+{
+	(void)state;
+	struct config *c = read_ok("web: {local: [alice, bob]}");
+	assert_true(c->web.has_local);
+	assert_int_equal(c->web.local_count, 2);
+	assert_string_equal(c->web.local[1], "bob");
+	config_free(c);
+	c = read_ok("web: {local: []}");
+	assert_true(c->web.has_local); /* nobody, not those of the group */
+	assert_int_equal(c->web.local_count, 0);
+	config_free(c);
+	c = read_ok("web: {votes: none}");
+	assert_false(c->web.has_local);
+	config_free(c);
+}
+
 static void test_memory(void **state)
 {
 	static const struct {
@@ -622,6 +639,7 @@ int main(void)
 		cmocka_unit_test(test_allow_default),
 		cmocka_unit_test(test_ages),
 		cmocka_unit_test(test_every_key),
+		cmocka_unit_test(test_web_local),
 		cmocka_unit_test(test_memory),
 		cmocka_unit_test(test_lists),
 		cmocka_unit_test(test_wrong),
