@@ -149,6 +149,8 @@ static size_t on_data(struct stream *stream, const uint8_t *data, size_t len)
 		asked->talk->len = size;
 		up->is_useful = true;
 		settle(up, asked, 0);
+		if (up->is_single)
+			stream_close(stream);
 	} else if (++up->strangers > LIMIT_UPSTREAM_STRANGERS) {
 		stream_close(stream);
 	}
@@ -274,17 +276,17 @@ static int wait_await(struct asked *asked)
 	return asked->result;
 }
 
-static int ask_once_await(struct tcp_talk *talk, bool alone)
+static int ask_once_await(struct tcp_talk *talk)
 {
 	struct resolver *resolver = talk->rq->resolver;
 	struct asked asked;
-	struct upstream *up = alone ? NULL : find_upstream(resolver, talk->ex->server);
+	struct upstream *up = talk->alone ? NULL : find_upstream(resolver, talk->ex->server);
 	uint64_t zone_hash = hash_bytes(HASH_SEED, talk->ex->zone, name_len(talk->ex->zone));
 	if (up == NULL && (!make_room(resolver) || !is_within_share(resolver, zone_hash)))
 		return E_CROWDED;
 	if (up == NULL) {
 		up = new_upstream(resolver, talk->ex->server);
-		up->is_single = alone;
+		up->is_single = talk->alone;
 		up->zone_hash = zone_hash;
 		add_asked(up, &asked, talk);
 		open_await(up, &asked);
@@ -300,12 +302,13 @@ static int ask_once_await(struct tcp_talk *talk, bool alone)
 
 int upstreams_ask_await(struct tcp_talk *talk)
 {
-	int ret = ask_once_await(talk, false);
+	int ret = ask_once_await(talk);
 	if (ret != E_CLOSED)
 		return ret;
 	/* RFC 7766 6.2.4: it ended just then, or takes one question a connection: once more, on one of our own. */
 	ret = request_take(talk->rq, BUDGET_QUESTION);
-	return ret == 0 ? ask_once_await(talk, true) : ret;
+	talk->alone = true;
+	return ret == 0 ? ask_once_await(talk) : ret;
 }
 
 void upstreams_deinit(struct upstreams *upstreams)

@@ -12,6 +12,8 @@
  * Ownership: one worker's; part of struct resolver. Thread: the worker's. */
 #pragma once
 
+#include <stdbool.h>
+
 #include "base/list.h"
 #include "ports/ledger.h"
 
@@ -30,6 +32,7 @@ struct tcp_talk {
 	const struct exchange *ex;
 	struct match *match; /* its ID may be drawn again */
 	uint64_t deadline_us;
+	bool alone; /* on a connection of its own, which ends with the reply */
 	/* what came of it */
 	uint16_t port; /* of the connection; 0: there was none */
 	uint8_t *wire;
