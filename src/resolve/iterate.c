@@ -270,15 +270,18 @@ static void tell_fallback(struct request *rq, const struct cut *cut)
 
 /* None of the servers was of use. Where the operator named them for a first try, the zone's own are asked; where the cache
  * did, its parent is: the zone may have moved. */
-static bool go_back(struct request *rq, struct cut *cut, const struct question *q)
+static bool go_back(struct request *rq, struct cut *cut, const struct question *q, struct minimiser *m)
 {
 	if (cut->first) {
 		tell_fallback(rq, cut);
 		cut_closest_unrouted(cut, rq, q);
-	} else if (cut_may_have_moved(cut))
+	} else if (cut_may_have_moved(cut)) {
 		cut_above(cut, rq);
-	else
+	} else {
 		return false;
+	}
+	m->labels = 0;
+	m->denied = NULL;
 	return true;
 }
 
@@ -308,21 +311,15 @@ int iterate_await(struct request *rq, const struct frame *frame, struct found *o
 		if (!is_whole && is_known(rq, &m, &ask))
 			continue;
 		int ret = servers_ask_await(rq, frame, cut, &ask, reply);
-		if (ret == E_NOSERVER && !cut->first && go_back(rq, cut, q)) {
-			m.labels = 0;
-			m.denied = NULL;
+		if (ret == E_NOSERVER && !cut->first && go_back(rq, cut, q, &m))
 			continue;
-		}
 		if (ret == E_NOSERVER && !is_whole) {
 			ret = ask_whole_await(rq, frame, cut, &m, reply);
 			ask = *q;
 			is_whole = true;
 		}
-		if (ret == E_NOSERVER && go_back(rq, cut, q)) {
-			m.labels = 0;
-			m.denied = NULL;
+		if (ret == E_NOSERVER && go_back(rq, cut, q, &m))
 			continue;
-		}
 		if (ret != 0)
 			return ret;
 		if (reply->kind == REPLY_REFERRAL) {

@@ -30,7 +30,7 @@ bool lookup_find_cached(struct request *rq, const struct question *q, struct fou
 /* The answer from what the cache has, expired or not; false when it does not have all of it. Does not suspend. */
 bool lookup_stale(struct request *rq, const struct question *q, struct answer *answer);
 /* What it says of the names above the question's, down from and with `zone`: one that does not exist has nothing below it
- * (RFC 8020), and one with a DNAME makes an alias of it (RFC 6672 5.3.1). Does not suspend. */
+ * (RFC 8020, with resolver.nxdomain-cut), and one with a DNAME makes an alias of it (RFC 6672 5.3.1). Does not suspend. */
 bool lookup_find_above(struct request *rq, const struct question *q, const uint8_t *zone, struct found *out);
 /* The alias that a DNAME makes of the question's name. */
 void lookup_found_dname(struct request *rq, const struct question *q, const struct rrset *dname, struct found *out);
