@@ -10,11 +10,12 @@ import signal
 import socket
 import sqlite3
 import subprocess
+import tempfile
 import time
 import urllib.error
 import urllib.request
 from pathlib import Path
-from typing import Any, Callable
+from typing import Any, Callable, Iterator
 
 import pytest
 
@@ -46,6 +47,15 @@ def history(daemon: Daemon) -> dict[str, Any]:
 def ask_some(count: int = 20) -> None:
     for n in range(count):
         ask("www%d.glued.lab" % n)
+
+
+@pytest.fixture
+def public() -> Iterator[Path]:
+    """A folder that every user may pass, as pytest's own is not: the lab's process ids come again, so it is drawn."""
+    folder = Path(tempfile.mkdtemp(prefix="berth-test-", dir="/tmp"))
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder)
 
 
 def test_loans_are_kept_over_restarts(start: Callable[..., Daemon]):
@@ -186,15 +196,12 @@ def test_a_changed_history_needs_a_restart(start: Callable[..., Daemon], tmp_pat
     assert any(line.startswith("history has changed") for line in warnings), warnings
 
 
-def test_the_folder_is_the_user_s(start: Callable[..., Daemon], tmp_path: Path):
+def test_the_folder_is_the_user_s(start: Callable[..., Daemon], public: Path):
     """What berthd becomes after its start has to be able to write there."""
-    for folder in [tmp_path, *tmp_path.parents]:
-        if str(folder).startswith("/tmp/"):
-            folder.chmod(0o755)
-    daemon = start(user="nobody", history={"file": str(tmp_path / "made" / "deep" / "history.db")})
+    daemon = start(user="nobody", history={"file": public / "made" / "deep" / "history.db"})
     ask_some(3)
     wait_until(lambda: history(daemon)["loans"] > 0)
-    folder = (tmp_path / "made" / "deep").stat()
+    folder = (public / "made" / "deep").stat()
     assert folder.st_uid == NOBODY.pw_uid and folder.st_mode & 0o022 == 0
 
 
@@ -284,8 +291,8 @@ def holdings(daemon: Daemon, port: int) -> list[dict[str, Any]]:
     return told_json(daemon, "port", str(port), "--since", "1h")["holdings"]
 
 
-def test_who_held_a_port(start: Callable[..., Daemon]):
-    daemon = start(history={"watch": True, "file": "/tmp/berth-watch-%d.db" % os.getpid()})
+def test_who_held_a_port(start: Callable[..., Daemon], public: Path):
+    daemon = start(history={"watch": True, "file": public / "history.db"})
     listener = socket.create_server(("127.0.0.1", 0))
     waiting = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     waiting.bind(("127.0.0.1", 0))
@@ -322,12 +329,10 @@ def test_who_held_a_port(start: Callable[..., Daemon]):
     for one in (listener, client, accepted):
         one.close()
     daemon.finish()
-    for end in ("", "-wal", "-shm", "-lock"):
-        Path("/tmp/berth-watch-%d.db%s" % (os.getpid(), end)).unlink(missing_ok=True)
 
 
-def test_the_scout_keeps_two_rights_and_ends_with_berthd(start: Callable[..., Daemon]):
-    daemon = start(history={"watch": True, "file": "/tmp/berth-scout-%d.db" % os.getpid()})
+def test_the_scout_keeps_two_rights_and_ends_with_berthd(start: Callable[..., Daemon], public: Path):
+    daemon = start(history={"watch": True, "file": public / "history.db"})
     children = Path("/proc/%d/task/%d/children" % (daemon.pid, daemon.pid)).read_text().split()
     assert len(children) == 1
     status = Path("/proc/%s/status" % children[0]).read_text()
@@ -340,8 +345,6 @@ def test_the_scout_keeps_two_rights_and_ends_with_berthd(start: Callable[..., Da
     daemon.process = None
     wait_until(lambda: not Path("/proc/%s" % children[0]).exists()
                or "Z" in Path("/proc/%s/stat" % children[0]).read_text().split(")")[-1].split()[0])
-    for end in ("", "-wal", "-shm", "-lock"):
-        Path("/tmp/berth-scout-%d.db%s" % (os.getpid(), end)).unlink(missing_ok=True)
 
 
 # --- the map ---
@@ -480,10 +483,10 @@ def test_names_for_ports(start: Callable[..., Daemon]):
     assert done.returncode == 2 and "did you mean domain?" in done.stderr
 
 
-def test_a_private_service_of_the_services_file(start: Callable[..., Daemon]):
+def test_a_private_service_of_the_services_file(start: Callable[..., Daemon], public: Path):
     """The lab has a mount namespace of its own: the machine's file stays as it is."""
     shared = start()
-    mine = Path("/tmp/berth-services-%d" % os.getpid())
+    mine = public / "services"
     mine.write_text(Path("/etc/services").read_text() + "mine-alone 60123/udp mine-alias\n" + "x" * 100000 + "\n")
     subprocess.run(["mount", "--bind", str(mine), "/etc/services"], check=True)
     try:
@@ -493,7 +496,6 @@ def test_a_private_service_of_the_services_file(start: Callable[..., Daemon]):
         assert "mine-alone, on UDP alone" in tool(shared, "port", "60123").stdout
     finally:
         subprocess.run(["umount", "/etc/services"], check=True)
-        mine.unlink()
 
 
 def test_a_reader_in_the_page_leaves_the_writers_locks(start: Callable[..., Daemon]):
@@ -513,9 +515,9 @@ def test_a_reader_in_the_page_leaves_the_writers_locks(start: Callable[..., Daem
     assert locks() == inodes
 
 
-def test_the_end_waits_for_no_scout(start: Callable[..., Daemon]):
+def test_the_end_waits_for_no_scout(start: Callable[..., Daemon], public: Path):
     """The process that finds owners may hang: SIGSTOP stands for a file system that does not answer."""
-    daemon = start(history={"watch": True, "file": "/tmp/berth-stop-%d/history.db" % os.getpid()}, user="nobody")
+    daemon = start(history={"watch": True, "file": public / "made" / "history.db"}, user="nobody")
     scout = int(Path("/proc/%d/task/%d/children" % (daemon.pid, daemon.pid)).read_text().split()[0])
     assert Path("/proc/%d/status" % scout).read_text().split("Uid:")[1].split()[0] == str(NOBODY.pw_uid)
     os.kill(scout, signal.SIGSTOP)
@@ -523,13 +525,12 @@ def test_the_end_waits_for_no_scout(start: Callable[..., Daemon]):
         time.sleep(3)  # it is asked for the owner
         assert daemon.finish() < 1 * SLOWER
     wait_until(lambda: not Path("/proc/%d" % scout).exists())
-    shutil.rmtree("/tmp/berth-stop-%d" % os.getpid())
 
 
 @pytest.mark.parametrize("web", [{"listen": ["127.0.0.1@8053"]}, {"listen": []}], ids=["page", "no page"])
-def test_the_folder_of_history_and_votes(start: Callable[..., Daemon], web: dict[str, Any]):
+def test_the_folder_of_history_and_votes(start: Callable[..., Daemon], public: Path, web: dict[str, Any]):
     """Made once, for both: of the daemon's user, and for its group to pass."""
-    folder = Path("/tmp/berth-folder-%d" % os.getpid())
+    folder = public / "made"
     daemon = start(history={"file": folder / "history.db"}, web={**web, "votes": folder / "votes.db"}, user="nobody")
     state = folder.stat()
     assert (state.st_uid, state.st_mode & 0o7777) == (NOBODY.pw_uid, 0o2751)
@@ -540,8 +541,6 @@ def test_the_folder_of_history_and_votes(start: Callable[..., Daemon], web: dict
             assert json.load(reply)["mine"] == "yes"
         votes = (folder / "votes.db").stat()
         assert (votes.st_uid, votes.st_mode & 0o7777) == (NOBODY.pw_uid, 0o640)
-    daemon.finish()
-    shutil.rmtree(folder)
 
 
 def test_what_is_kept_no_more_is_told_no_more(start: Callable[..., Daemon]):
