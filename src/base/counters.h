@@ -28,6 +28,9 @@
 	X(ANSWERS_SERVFAIL, "answers.servfail", "lookups that ended in SERVFAIL")                                      \
 	X(ANSWERS_SENT, "answers.sent", "answers sent to clients")                                                     \
 	X(ANSWERS_UNSENT, "answers.unsent", "answers that could not be sent")                                          \
+	X(ANSWERS_SECURE, "answers.secure", "answers proved to be what their zones say")                               \
+	X(ANSWERS_BOGUS, "answers.bogus", "answers refused because they are not what their zones have signed")         \
+	X(SIGNATURES, "signatures", "signatures checked")                                                              \
 	X(LOOKUPS, "lookups", "lookups run, those for servers' addresses included")                                    \
 	X(LOOKUPS_SHED, "lookups.shed", "refused because too many lookups were running")                               \
 	X(UPSTREAM_UDP, "upstream.udp", "questions sent to servers over UDP")                                          \

@@ -8,6 +8,9 @@
 #define LIMIT_MESSAGE_RRS 4096  /* records kept of one reply; a 64 KiB message could hold 5,461 */
 #define LIMIT_SIGS                                                                                                     \
 	8 /* signatures kept of an rrset: two algorithms, each rolled over, are four (KeyTrap, CVE-2023-50387) */
+#define LIMIT_SIGNED_BYTES                                                                                             \
+	(128u << 10) /* signed data of an rrset: each record has its owner in full there, 16 times what a message held */
+#define LIMIT_KEYS        512   /* public keys that a worker keeps parsed */
 #define LIMIT_RRSET_BYTES 60000 /* an rrset that no message could carry is refused */
 
 /* --- one client request (struct budget) --- */
@@ -29,7 +32,19 @@
 #define LIMIT_REQUESTS_BYTES (64u << 20) /* arenas of all requests of a worker */
 #define LIMIT_ANSWER_ANY     16          /* rrsets kept of an answer to ANY (RFC 8482) */
 #define LIMIT_PROOFS         8           /* NSEC or NSEC3 rrsets kept of a denial: four prove any (RFC 5155 7.2) */
-#define LIMIT_STORY_EVENTS   256         /* lines of `berth why`; the rest is counted */
+#define LIMIT_SIGNATURES     128 /* signatures checked: long chains of aliases through signed zones need some 70 */
+#define LIMIT_SIGNATURES_BAD 16  /* of these in vain (KeyTrap, CVE-2023-50387): less than a millisecond */
+#define LIMIT_HASHES         256 /* names hashed for NSEC3 (CVE-2023-50868), times 50 rounds at most */
+#define LIMIT_CHECKS_IN_ROW  4   /* signatures checked before others get their turn */
+#define LIMIT_ZONE_KEYS      64  /* of a zone that are looked at, */
+#define LIMIT_KEYS_OF_TAG    4   /* and tried for one signature: tags of 16 bits collide by chance, rarely */
+#define LIMIT_DS             16  /* of a zone that are looked at */
+#define LIMIT_CHAIN          8   /* links of a chain of trust that wait for each other: a stack of 128 KiB */
+#define LIMIT_CHAIN_ZONES    32  /* zones, one in the other, from an anchor down */
+#define LIMIT_BOGUS_TRIES    3   /* what is bogus is asked for at so many servers */
+#define LIMIT_AVOIDED        6   /* servers that a request avoids for that */
+#define LIMIT_BOGUS_TTL_S    30  /* it is kept so long, for those who check by themselves */
+#define LIMIT_STORY_EVENTS   256 /* lines of `berth why`; the rest is counted */
 
 /* --- servers of one zone --- */
 #define LIMIT_CUT_SERVERS   16 /* name servers of one zone looked at: huge NS sets, NXNSAttack */

@@ -23,7 +23,7 @@ struct entry {
 	uint32_t size;               /* of `bytes`: the name, then packed rrsets */
 	uint16_t type;
 	uint16_t count;
-	uint8_t kind, rank, space, name_len;
+	uint8_t kind, rank, space, security, name_len;
 	uint8_t bytes[];
 };
 
@@ -243,6 +243,7 @@ static void copy_out(struct arena *arena, const struct entry *entry, uint32_t no
 	*out = (struct cached){
 		.kind = (enum cache_kind)entry->kind,
 		.rank = (enum rank)entry->rank,
+		.security = (enum security)entry->security,
 		.age_s = now_s - entry->stored_s,
 		.is_stale = !is_fresh(entry, now_s),
 		.count = entry->count,
@@ -308,7 +309,7 @@ uint32_t rrcache_ttl_left(struct rrcache *cache, const struct cache_key *key)
 	return left_s;
 }
 
-static struct entry *make_entry(const uint8_t *name, const struct rrset *const sets[], uint16_t count)
+static struct entry *make_entry(const uint8_t *name, const struct rrset *const *sets, uint16_t count)
 {
 	size_t len = name_len(name), size = len;
 	for (uint16_t i = 0; i < count; i++)
@@ -329,28 +330,37 @@ uint32_t rrcache_clamp(const struct rrcache *cache, uint32_t ttl_s)
 	return ttl_s > most ? most : ttl_s;
 }
 
-void rrcache_put(struct rrcache *cache, const struct cache_key *key, enum cache_kind kind, enum rank rank,
-	uint32_t ttl_s, const struct rrset *const sets[], uint16_t count)
+/* Ranks decide (RFC 2181 5.4.1), and what is proved is not given up for what somebody says. */
+static bool is_better(const struct entry *old, const struct entry *entry)
 {
+	if (!is_fresh(old, entry->stored_s))
+		return false;
+	return old->rank > entry->rank || (old->security == SECURITY_SECURE && entry->security == SECURITY_UNCHECKED);
+}
+
+void rrcache_put(struct rrcache *cache, const struct cache_key *key, const struct cache_value *value)
+{
+	uint32_t ttl_s = value->ttl_s;
 	/* What a parent says of its child ends when the parent says so: else ttl-min would make ghosts. */
-	bool is_parents = key->space == CACHE_CUT || key->space == CACHE_GLUE;
+	bool is_parents = key->space == CACHE_CUT || key->space == CACHE_GLUE || key->space == CACHE_CHAIN;
 	uint32_t clamped_s = rrcache_clamp(cache, ttl_s);
 	ttl_s = is_parents && ttl_s < clamped_s ? ttl_s : clamped_s;
 	if (ttl_s == 0)
 		return;
-	struct entry *entry = make_entry(key->name, sets, count);
+	struct entry *entry = make_entry(key->name, value->set, value->count);
 	entry->hash = hash_key(key, entry->name_len);
 	entry->type = key->type;
 	entry->space = (uint8_t)key->space;
-	entry->kind = (uint8_t)kind;
-	entry->rank = (uint8_t)rank;
+	entry->kind = (uint8_t)value->kind;
+	entry->rank = (uint8_t)value->rank;
+	entry->security = (uint8_t)value->security;
 	entry->stored_s = clock_wall_s();
 	entry->expire_s = entry->stored_s + ttl_s;
 	struct shard *shard = shard_of(cache, entry->hash);
 	size_t limit = cache->shard_bytes;
 	pthread_mutex_lock(&shard->lock);
 	struct entry **old = find(shard, entry->hash, key, entry->name_len);
-	bool keep_old = *old != NULL && is_fresh(*old, entry->stored_s) && (*old)->rank > entry->rank;
+	bool keep_old = *old != NULL && is_better(*old, entry);
 	bool fits = table_cost(shard) + entry_cost(entry) <= limit;
 	if (!keep_old && fits) {
 		if (*old != NULL)

@@ -23,6 +23,7 @@ enum cache_space {
 	CACHE_CUT,   /* a delegation as the parent gave it; type NS */
 	CACHE_GLUE,  /* the address of a server as a delegation gave it */
 	CACHE_NAME,  /* that a name does not exist at all; type 0 */
+	CACHE_CHAIN, /* of the chain of trust: what a referral said of the child's DS, and DNSKEY sets that are bogus */
 };
 
 struct cache_key {
@@ -39,10 +40,22 @@ enum cache_kind { CACHE_POSITIVE, CACHE_NODATA, CACHE_NXDOMAIN };
 struct cached {
 	enum cache_kind kind;
 	enum rank rank;
+	enum security security;
 	uint32_t age_s;
 	bool is_stale;
 	uint16_t count;
-	struct rrset **set; /* positive: the rrset; negative: the SOA and what denies */
+	struct rrset **
+		set; /* positive: the rrset, and what proves a wildcard's right to it; negative: the SOA and what denies */
+};
+
+/* What is stored. */
+struct cache_value {
+	enum cache_kind kind;
+	enum rank rank;
+	enum security security;
+	uint32_t ttl_s;
+	uint16_t count;
+	const struct rrset *const *set;
 };
 
 struct rrcache;
@@ -72,9 +85,9 @@ int rrcache_get_stale(
 uint32_t rrcache_ttl_left(struct rrcache *cache, const struct cache_key *key);
 /* The TTL within cache.ttl-min and cache.ttl-max. */
 uint32_t rrcache_clamp(const struct rrcache *cache, uint32_t ttl_s);
-/* Stores for ttl_s, clamped. Something of higher rank that has not expired stays. TTL 0 is not stored. */
-void rrcache_put(struct rrcache *cache, const struct cache_key *key, enum cache_kind kind, enum rank rank,
-	uint32_t ttl_s, const struct rrset *const sets[], uint16_t count);
+/* Stores for ttl_s, clamped. Something of higher rank that has not expired stays, and so does what is secure when the new
+ * has not been checked. TTL 0 is not stored. */
+void rrcache_put(struct rrcache *cache, const struct cache_key *key, const struct cache_value *value);
 /* Forgets everything. */
 void rrcache_clear(struct rrcache *cache);
 void rrcache_state(struct rrcache *cache, struct rrcache_state *out);

@@ -30,6 +30,12 @@ struct config_route {
 	bool first; /* where they fail, the zone's own servers are asked */
 };
 
+/* A zone that counts as unsigned. */
+struct config_negative {
+	const char *zone; /* as written; that it is a name has been checked */
+	uint32_t until_s; /* wall clock; 0: for ever */
+};
+
 struct config {
 	struct addr *listen; /* default 127.0.0.1@53 and ::1@53 */
 	size_t listen_count;
@@ -47,8 +53,7 @@ struct config {
 	} ports;
 
 	struct {
-		const char *root_hints;    /* NULL: built in */
-		const char *trust_anchors; /* NULL: built in; "none": no validation */
+		const char *root_hints; /* NULL: built in */
 		bool minimise, ipv4, ipv6, query_loopback, query_private;
 		bool nxdomain_cut; /* a name that does not exist has none below it */
 		enum config_glue glue;
@@ -58,6 +63,17 @@ struct config {
 		const char **ordinary; /* special-use names that are looked up like any other */
 		size_t ordinary_count;
 	} resolver;
+
+	struct {
+		bool validate;             /* default yes */
+		bool builtin;              /* the root's anchors that berthd brings along */
+		unsigned nsec3_iterations; /* more make a denial count as unsigned; default 50, at most 500 */
+		bool sha1;                 /* signatures and digests with SHA-1 count */
+		const char **anchors;      /* files with DS and DNSKEY records */
+		size_t anchor_count;
+		struct config_negative *negative; /* zones that count as unsigned whatever they say (RFC 7646) */
+		size_t negative_count;
+	} dnssec;
 
 	struct {
 		size_t memory;             /* bytes, default 256M, at least 1M */

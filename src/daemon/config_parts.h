@@ -22,6 +22,7 @@ enum {
 	LIMIT_CONFIG_ROUTES = 4096, /* forward and stub zones, each */
 	LIMIT_CONFIG_ROUTE_TO = 16,
 	LIMIT_CONFIG_ORDINARY = 256,
+	LIMIT_CONFIG_ANCHORS = 64,
 	LIMIT_CONFIG_WEB = 8,        /* addresses, and names, of the web page */
 	LIMIT_CONFIG_IDENTITY = 63,  /* with its length, a TXT record's string in any answer */
 	LIMIT_CONFIG_TTL_S = 604800, /* RFC 8767 4: a week */
@@ -74,11 +75,23 @@ struct config_raw_route {
 };
 
 struct config_raw_resolver {
-	const char *root_hints, *trust_anchors, **ordinary;
+	const char *root_hints, **ordinary;
 	enum config_switch minimise, ipv4, ipv6, query_loopback, query_private, priming, nxdomain_cut;
 	int glue; /* 1 + enum glue's order; 0: unset */
 	struct config_raw_route *forward, *stub;
 	unsigned forward_count, stub_count, ordinary_count;
+};
+
+/* A zone of dnssec.negative. */
+struct config_raw_negative {
+	const char *zone, *until;
+};
+
+struct config_raw_dnssec {
+	enum config_switch validate, builtin, sha1;
+	const char **anchors, *nsec3_iterations;
+	struct config_raw_negative *negative;
+	unsigned anchors_count, negative_count;
 };
 
 struct config_raw_cache {
@@ -120,6 +133,7 @@ struct config_raw {
 	const char *workers, *user;
 	struct config_raw_ports *ports;
 	struct config_raw_resolver *resolver;
+	struct config_raw_dnssec *dnssec;
 	struct config_raw_cache *cache;
 	struct config_raw_identity *identity;
 	struct config_raw_access *access;
@@ -141,3 +155,27 @@ void config_values_default(struct config *config, struct arena *arena);
 /* Lays what the file says over the defaults. */
 int config_values_read(struct config *config, const struct config_raw *raw, const struct config_node *root,
 	struct arena *arena, const struct config_report *report);
+
+struct config_reader {
+	struct config *config;
+	const struct config_node *root;
+	struct arena *arena;
+	const struct config_report *report;
+};
+
+/* NULL when the file does not have it; section NULL: a key outside of any. */
+const struct config_node *config_find(const struct config_reader *r, const char *section, const char *key);
+/* "VALUE" is not ...: the value of `node`, or of its entry `index` when it is a list. */
+int config_refuse(const struct config_reader *r, const struct config_node *node, size_t index, const char *format, ...)
+	__attribute__((format(printf, 4, 5)));
+/* A file named relative to the folder of the configuration, which has to open; text NULL: nothing is done. */
+int config_read_file_name(
+	struct config_reader *r, const struct config_node *node, size_t index, const char *text, const char **out);
+/* Decimal digits that make a number in the range. */
+bool config_parse_count(const char *text, unsigned least, unsigned most, unsigned *out);
+void config_read_switch(enum config_switch word, bool *out);
+
+/* --- config_resolver.c --- */
+
+int config_read_resolver(struct config_reader *r, const struct config_raw_resolver *raw);
+int config_read_dnssec(struct config_reader *r, const struct config_raw_dnssec *raw);

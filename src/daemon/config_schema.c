@@ -81,7 +81,6 @@ static const cyaml_schema_value_t route_schema = {
 
 static const cyaml_schema_field_t resolver_fields[] = {
 	WORD("root-hints", config_raw_resolver, root_hints),
-	WORD("trust-anchors", config_raw_resolver, trust_anchors),
 	CHOICE("minimise", config_raw_resolver, minimise, switch_words),
 	CHOICE("ipv4", config_raw_resolver, ipv4, switch_words),
 	CHOICE("ipv6", config_raw_resolver, ipv6, switch_words),
@@ -95,6 +94,27 @@ static const cyaml_schema_field_t resolver_fields[] = {
 	CYAML_FIELD_SEQUENCE(
 		"stub", MAY_BE_THERE, struct config_raw_resolver, stub, &route_schema, 0, LIMIT_CONFIG_ROUTES),
 	LIST("ordinary", config_raw_resolver, ordinary, LIMIT_CONFIG_ORDINARY),
+	CYAML_FIELD_END,
+};
+
+static const cyaml_schema_field_t negative_fields[] = {
+	WORD("zone", config_raw_negative, zone),
+	WORD("until", config_raw_negative, until),
+	CYAML_FIELD_END,
+};
+
+static const cyaml_schema_value_t negative_schema = {
+	CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct config_raw_negative, negative_fields),
+};
+
+static const cyaml_schema_field_t dnssec_fields[] = {
+	CHOICE("validate", config_raw_dnssec, validate, switch_words),
+	CHOICE("builtin", config_raw_dnssec, builtin, switch_words),
+	LIST("anchors", config_raw_dnssec, anchors, LIMIT_CONFIG_ANCHORS),
+	CYAML_FIELD_SEQUENCE(
+		"negative", MAY_BE_THERE, struct config_raw_dnssec, negative, &negative_schema, 0, LIMIT_CONFIG_ROUTES),
+	WORD("nsec3-iterations", config_raw_dnssec, nsec3_iterations),
+	CHOICE("sha1", config_raw_dnssec, sha1, switch_words),
 	CYAML_FIELD_END,
 };
 
@@ -152,6 +172,7 @@ static const cyaml_schema_field_t root_fields[] = {
 	WORD("user", config_raw, user),
 	SECTION("ports", ports, ports_fields),
 	SECTION("resolver", resolver, resolver_fields),
+	SECTION("dnssec", dnssec, dnssec_fields),
 	SECTION("cache", cache, cache_fields),
 	SECTION("identity", identity, identity_fields),
 	SECTION("access", access, access_fields),

@@ -24,13 +24,6 @@ enum { WEB_PORT = 8053 };
 
 static const uint64_t memory_min = UINT64_C(1) << 20, memory_max = UINT64_C(1) << 40;
 
-struct reader {
-	struct config *config;
-	const struct config_node *root;
-	struct arena *arena;
-	const struct config_report *report;
-};
-
 /* --- the defaults --- */
 
 static struct addr *parse_listen(const char *const *texts, size_t count, struct arena *arena)
@@ -80,6 +73,7 @@ void config_values_default(struct config *config, struct arena *arena)
 		.workers = CONFIG_WORKERS_AUTO,
 		.ports = {.range = {49152, 65535}, .pool = 2500, .max = 10000, .uses = 1000, .age_s = 3600},
 		.resolver = {.minimise = true, .ipv4 = true, .ipv6 = true, .query_private = true, .priming = true},
+		.dnssec = {.validate = true, .builtin = true, .sha1 = true, .nsec3_iterations = 50},
 		.cache = {.memory = 256 << 20, .ttl_max = LIMIT_CACHE_TTL_S, .prefetch = true},
 		.allow = arena_alloc(arena, allow_count * sizeof(struct prefix)),
 		.allow_count = allow_count,
@@ -98,17 +92,13 @@ void config_values_default(struct config *config, struct arena *arena)
 
 /* --- complaints --- */
 
-static const struct config_node *find(const struct reader *r, const char *section, const char *key)
+const struct config_node *config_find(const struct config_reader *r, const char *section, const char *key)
 {
 	const struct config_node *node = section != NULL ? config_tree_child(r->root, section) : r->root;
 	return config_tree_child(node, key);
 }
 
-/* "VALUE" is not ...: the value of `node`, or of its entry `index` when it is a list. */
-static int refuse(const struct reader *r, const struct config_node *node, size_t index, const char *format, ...)
-	__attribute__((format(printf, 4, 5)));
-
-static int refuse(const struct reader *r, const struct config_node *node, size_t index, const char *format, ...)
+int config_refuse(const struct config_reader *r, const struct config_node *node, size_t index, const char *format, ...)
 {
 	char path[CONFIG_KEY], quote[CONFIG_QUOTE], words[CONFIG_ERROR / 2];
 	config_tree_path(node, path);
@@ -181,43 +171,44 @@ static bool parse_span(const char *text, uint64_t max_s, uint64_t *out)
 	return true;
 }
 
-static int read_workers(struct reader *r, const char *text)
+static int read_workers(struct config_reader *r, const char *text)
 {
 	uint64_t value;
 	if (text == NULL)
 		return 0;
 	if (!parse_number(text, LIMIT_WORKERS, &value))
-		return refuse(r, find(r, NULL, "workers"), 0,
+		return config_refuse(r, config_find(r, NULL, "workers"), 0,
 			"is not a number of workers; write 1 to %d, or 0 for one per core", LIMIT_WORKERS);
 	r->config->workers = (unsigned)value;
 	return 0;
 }
 
-static int read_user(struct reader *r, const char *text)
+static int read_user(struct config_reader *r, const char *text)
 {
 	if (text == NULL)
 		return 0;
 	/* useradd(8): 32 characters; whether the account exists is seen when berthd becomes it. */
 	if (strlen(text) > 32 || text[0] == '-' || strpbrk(text, " :/,\"'") != NULL)
-		return refuse(r, find(r, NULL, "user"), 0, "is not the name of an account; write for example berth");
+		return config_refuse(
+			r, config_find(r, NULL, "user"), 0, "is not the name of an account; write for example berth");
 	r->config->user = arena_copy(r->arena, text, strlen(text) + 1);
 	return 0;
 }
 
-static int read_ttl(struct reader *r, const char *key, const char *text, uint32_t *out)
+static int read_ttl(struct config_reader *r, const char *key, const char *text, uint32_t *out)
 {
 	uint64_t value;
 	if (text == NULL)
 		return 0;
 	if (!parse_number(text, LIMIT_CONFIG_TTL_S, &value))
-		return refuse(
-			r, find(r, "cache", key), 0, "is not a number of seconds; write 0 to %d", LIMIT_CONFIG_TTL_S);
+		return config_refuse(r, config_find(r, "cache", key), 0, "is not a number of seconds; write 0 to %d",
+			LIMIT_CONFIG_TTL_S);
 	*out = (uint32_t)value;
 	return 0;
 }
 
-/* A file named relative to the folder of the configuration, which has to open. */
-static int read_file_name(struct reader *r, const char *section, const char *key, const char *text, const char **out)
+int config_read_file_name(
+	struct config_reader *r, const struct config_node *node, size_t index, const char *text, const char **out)
 {
 	if (text == NULL)
 		return 0;
@@ -234,11 +225,11 @@ static int read_file_name(struct reader *r, const char *section, const char *key
 	*out = path;
 	if (number == 0)
 		return 0;
-	return refuse(r, find(r, section, key), 0, "cannot be opened: %s; name a file that berthd can read%s",
+	return config_refuse(r, node, index, "cannot be opened: %s; name a file that berthd can read%s",
 		strerror(number), folder > 0 ? ", seen from the folder of this file" : "");
 }
 
-static void read_switch(enum config_switch word, bool *out)
+void config_read_switch(enum config_switch word, bool *out)
 {
 	if (word != CONFIG_UNSET)
 		*out = word == CONFIG_ON;
@@ -246,9 +237,9 @@ static void read_switch(enum config_switch word, bool *out)
 
 /* --- lists --- */
 
-static int read_listen(struct reader *r, const struct config_raw *raw)
+static int read_listen(struct config_reader *r, const struct config_raw *raw)
 {
-	const struct config_node *node = find(r, NULL, "listen");
+	const struct config_node *node = config_find(r, NULL, "listen");
 	if (node == NULL)
 		return 0;
 	if (raw->listen_count == 0)
@@ -257,12 +248,12 @@ static int read_listen(struct reader *r, const struct config_raw *raw)
 	struct addr *list = arena_alloc(r->arena, raw->listen_count * sizeof(*list));
 	for (unsigned i = 0; i < raw->listen_count; i++) {
 		if (addr_parse(&list[i], raw->listen[i], 53) != 0)
-			return refuse(r, node, i,
+			return config_refuse(r, node, i,
 				"is not an address; write ADDRESS or ADDRESS@PORT, for example "
 				"127.0.0.1@53");
 		for (unsigned j = 0; j < i; j++)
 			if (addr_equal(&list[i], &list[j]))
-				return refuse(r, node, i, "is named twice; keep one of them");
+				return config_refuse(r, node, i, "is named twice; keep one of them");
 	}
 	r->config->listen = list;
 	r->config->listen_count = raw->listen_count;
@@ -270,9 +261,9 @@ static int read_listen(struct reader *r, const struct config_raw *raw)
 }
 
 /* Each entry of ports.exclude and ports.include is a list of its own. */
-static int read_port_list(struct reader *r, const char *key, const char *const *entries, struct port_set *out)
+static int read_port_list(struct config_reader *r, const char *key, const char *const *entries, struct port_set *out)
 {
-	const struct config_node *node = find(r, "ports", key), *entry = node != NULL ? node->first : NULL;
+	const struct config_node *node = config_find(r, "ports", key), *entry = node != NULL ? node->first : NULL;
 	char path[CONFIG_KEY], why[PORT_LIST_WHY];
 	for (unsigned i = 0; entry != NULL; i++, entry = entry->next)
 		if (port_list_parse(out, entries[i], why, sizeof(why)) != 0)
@@ -280,15 +271,15 @@ static int read_port_list(struct reader *r, const char *key, const char *const *
 	return 0;
 }
 
-static int read_allow(struct reader *r, const struct config_raw_access *raw)
+static int read_allow(struct config_reader *r, const struct config_raw_access *raw)
 {
-	const struct config_node *node = find(r, "access", "allow");
+	const struct config_node *node = config_find(r, "access", "allow");
 	if (node == NULL)
 		return 0;
 	struct prefix *list = arena_alloc(r->arena, (raw->allow_count + 1) * sizeof(*list));
 	for (unsigned i = 0; i < raw->allow_count; i++)
 		if (prefix_parse(&list[i], raw->allow[i]) != 0)
-			return refuse(r, node, i,
+			return config_refuse(r, node, i,
 				"is not a network; write ADDRESS/BITS with no bit set after the first BITS, for "
 				"example "
 				"10.0.0.0/8");
@@ -299,7 +290,7 @@ static int read_allow(struct reader *r, const struct config_raw_access *raw)
 
 /* --- sections --- */
 
-static int check_ports_left(struct reader *r)
+static int check_ports_left(struct config_reader *r)
 {
 	const struct port_range *range = &r->config->ports.range;
 	struct port_set *set = arena_alloc(r->arena, sizeof(*set)); /* 8 KiB: too much for a stack */
@@ -307,13 +298,13 @@ static int check_ports_left(struct reader *r)
 	port_set_subtract(set, r->config->ports.exclude);
 	if (port_set_count(set) > 0)
 		return 0;
-	return config_complain(r->report, find(r, "ports", "exclude")->line, "ports.exclude",
+	return config_complain(r->report, config_find(r, "ports", "exclude")->line, "ports.exclude",
 		"leaves no port of the range %u-%u; exclude fewer ports, or widen ports.range", range->first,
 		range->last);
 }
 
 /* False when the text is no number between the two; nothing changes when it is not there. */
-static bool read_count(const char *text, unsigned least, unsigned most, unsigned *out)
+bool config_parse_count(const char *text, unsigned least, unsigned most, unsigned *out)
 {
 	uint64_t value;
 	if (text == NULL)
@@ -324,29 +315,29 @@ static bool read_count(const char *text, unsigned least, unsigned most, unsigned
 	return true;
 }
 
-static int read_ports(struct reader *r, const struct config_raw_ports *raw)
+static int read_ports(struct config_reader *r, const struct config_raw_ports *raw)
 {
 	if (raw == NULL)
 		return 0;
 	if (raw->range != NULL && port_range_parse(&r->config->ports.range, raw->range) != 0)
-		return refuse(r, find(r, "ports", "range"), 0,
+		return config_refuse(r, config_find(r, "ports", "range"), 0,
 			"is not a range of ports; write FIRST-LAST, for example 49152-65535");
 	struct config *c = r->config;
 	c->ports.reserved = raw->lend == 2;
 	unsigned least = c->ports.reserved ? 0 : 1, most = c->ports.reserved ? RESERVE_MAX : POOL_MAX;
-	if (!read_count(raw->pool, least, most, &c->ports.pool))
-		return refuse(r, find(r, "ports", "pool"), 0, "is not a number of sockets for the pool; write %u to %u",
-			least, most);
+	if (!config_parse_count(raw->pool, least, most, &c->ports.pool))
+		return config_refuse(r, config_find(r, "ports", "pool"), 0,
+			"is not a number of sockets for the pool; write %u to %u", least, most);
 	c->ports.max = 4 * c->ports.pool > LOANS_LEAST ? 4 * c->ports.pool : LOANS_LEAST;
-	if (!read_count(raw->max, 1, LOANS_MAX, &c->ports.max) || c->ports.max < c->ports.pool)
-		return refuse(r, find(r, "ports", "max"), 0,
+	if (!config_parse_count(raw->max, 1, LOANS_MAX, &c->ports.max) || c->ports.max < c->ports.pool)
+		return config_refuse(r, config_find(r, "ports", "max"), 0,
 			"is not a number of loans; write %u, which ports.pool is, to %d",
 			c->ports.pool > 0 ? c->ports.pool : 1, LOANS_MAX);
-	if (!read_count(raw->uses, 0, USES_MAX, &c->ports.uses))
-		return refuse(r, find(r, "ports", "uses"), 0,
+	if (!config_parse_count(raw->uses, 0, USES_MAX, &c->ports.uses))
+		return config_refuse(r, config_find(r, "ports", "uses"), 0,
 			"is not a number of exchanges; write 1 to %d, or 0 for any number", USES_MAX);
-	if (!read_count(raw->age, 0, AGE_MAX_S, &c->ports.age_s))
-		return refuse(r, find(r, "ports", "age"), 0,
+	if (!config_parse_count(raw->age, 0, AGE_MAX_S, &c->ports.age_s))
+		return config_refuse(r, config_find(r, "ports", "age"), 0,
 			"is not a number of seconds; write 1 to %d, or 0 for any number", AGE_MAX_S);
 	if (read_port_list(r, "exclude", raw->exclude, c->ports.exclude) != 0 ||
 		read_port_list(r, "include", raw->include, c->ports.include) != 0)
@@ -354,195 +345,51 @@ static int read_ports(struct reader *r, const struct config_raw_ports *raw)
 	return check_ports_left(r);
 }
 
-/* A domain name, as far as its form goes: labels of 63 bytes, 253 in all. */
-static bool is_zone(const char *text)
-{
-	size_t label = 0, len = strlen(text);
-	if (strcmp(text, ".") == 0)
-		return true;
-	if (len > 0 && text[len - 1] == '.')
-		len--;
-	if (len == 0 || len > 253 || text[0] == '.')
-		return false;
-	for (; *text != '\0'; text++) {
-		if ((unsigned char)*text <= ' ' || *text == '\\' || (*text == '.' && label == 0) || label > 63)
-			return false;
-		label = *text == '.' ? 0 : label + 1;
-	}
-	return label <= 63;
-}
-
-static bool listens_on(const struct config *config, const struct addr *addr)
-{
-	for (size_t i = 0; i < config->listen_count; i++)
-		if (addr_equal(&config->listen[i], addr) ||
-			(addr_is_any(&config->listen[i]) && addr_is_loopback(addr) &&
-				addr_port(&config->listen[i]) == addr_port(addr)))
-			return true;
-	return false;
-}
-
-static int read_route_to(
-	struct reader *r, const struct config_node *node, const struct config_raw_route *raw, struct config_route *out)
-{
-	const struct config_node *to = config_tree_child(node, "to");
-	char path[CONFIG_KEY];
-	if (raw->to_count == 0)
-		return config_complain(r->report, node->line, config_tree_path(node, path),
-			"names nobody to ask; write to: [ADDRESS], for example to: [192.0.2.1]");
-	out->to = arena_alloc(r->arena, raw->to_count * sizeof(*out->to));
-	for (out->count = 0; out->count < raw->to_count; out->count++) {
-		struct addr *addr = &out->to[out->count];
-		if (addr_parse(addr, raw->to[out->count], 53) != 0)
-			return refuse(r, to, out->count,
-				"is not an address; write ADDRESS or ADDRESS@PORT, for example 192.0.2.1@53");
-		if (addr_is_bogus(addr))
-			return refuse(r, to, out->count, "is no server's address; name one that can be asked");
-		if (addr_is_v6(addr) ? !r->config->resolver.ipv6 : !r->config->resolver.ipv4)
-			return refuse(r, to, out->count,
-				"is of a family that resolver.%s switches off; name another, or switch it on",
-				addr_is_v6(addr) ? "ipv6" : "ipv4");
-		if (listens_on(r->config, addr))
-			return refuse(r, to, out->count,
-				"is where berthd itself listens: it would ask itself; name another server");
-	}
-	return 0;
-}
-
-static bool is_same_zone(const char *a, const char *b)
-{
-	size_t a_len = strlen(a), b_len = strlen(b);
-	a_len -= a_len > 1 && a[a_len - 1] == '.';
-	b_len -= b_len > 1 && b[b_len - 1] == '.';
-	return a_len == b_len && strncasecmp(a, b, a_len) == 0;
-}
-
-/* Among the first of this list, or in the one that was read before it. */
-static bool is_named_before(const struct reader *r, const struct config_route *routes, unsigned count, const char *zone)
-{
-	for (unsigned i = 0; i < count; i++)
-		if (is_same_zone(routes[i].zone, zone))
-			return true;
-	for (size_t i = 0; i < r->config->resolver.forward_count; i++)
-		if (is_same_zone(r->config->resolver.forward[i].zone, zone))
-			return true;
-	return false;
-}
-
-static int read_routes(struct reader *r, const char *key, const struct config_raw_route *raw, unsigned count,
-	struct config_route **out)
-{
-	const struct config_node *node = find(r, "resolver", key);
-	char path[CONFIG_KEY];
-	struct config_route *routes = *out = arena_zalloc(r->arena, (count + 1) * sizeof(*routes));
-	node = node != NULL ? node->first : NULL;
-	for (unsigned i = 0; i < count; i++, node = node->next) {
-		if (raw[i].zone == NULL)
-			return config_complain(r->report, node->line, config_tree_path(node, path),
-				"has an entry without zone; write {zone: NAME, to: [ADDRESS]}");
-		if (!is_zone(raw[i].zone))
-			return refuse(r, config_tree_child(node, "zone"), 0,
-				"is not a domain name; write for example example.org, or . for everything");
-		if (is_named_before(r, routes, i, raw[i].zone))
-			return refuse(r, config_tree_child(node, "zone"), 0, "is named twice; keep one of them");
-		routes[i].zone = arena_copy(r->arena, raw[i].zone, strlen(raw[i].zone) + 1);
-		routes[i].first = raw[i].first == CONFIG_ON;
-		int ret = read_route_to(r, node, &raw[i], &routes[i]);
-		if (ret != 0)
-			return ret;
-	}
-	return 0;
-}
-
-static int read_ordinary(struct reader *r, const struct config_raw_resolver *raw)
-{
-	struct config *c = r->config;
-	c->resolver.ordinary = arena_alloc(r->arena, (raw->ordinary_count + 1) * sizeof(*c->resolver.ordinary));
-	for (unsigned i = 0; i < raw->ordinary_count; i++) {
-		if (!is_zone(raw->ordinary[i]))
-			return refuse(r, find(r, "resolver", "ordinary"), i,
-				"is not a domain name; write for example 10.in-addr.arpa");
-		c->resolver.ordinary[i] = arena_copy(r->arena, raw->ordinary[i], strlen(raw->ordinary[i]) + 1);
-	}
-	c->resolver.ordinary_count = raw->ordinary_count;
-	return 0;
-}
-
-static int read_resolver(struct reader *r, const struct config_raw_resolver *raw)
-{
-	if (raw == NULL)
-		return 0;
-	struct config *c = r->config;
-	read_switch(raw->minimise, &c->resolver.minimise);
-	read_switch(raw->query_private, &c->resolver.query_private);
-	read_switch(raw->priming, &c->resolver.priming);
-	read_switch(raw->nxdomain_cut, &c->resolver.nxdomain_cut);
-	if (raw->glue != 0)
-		c->resolver.glue = (enum config_glue)(raw->glue - 1);
-	read_switch(raw->ipv4, &c->resolver.ipv4);
-	read_switch(raw->ipv6, &c->resolver.ipv6);
-	read_switch(raw->query_loopback, &c->resolver.query_loopback);
-	if (!c->resolver.ipv4 && !c->resolver.ipv6)
-		return config_complain(r->report, find(r, "resolver", "ipv6")->line, "resolver.ipv6",
-			"no family is left to ask servers over; switch on ipv4 or ipv6");
-	if (read_routes(r, "forward", raw->forward, raw->forward_count, &c->resolver.forward) != 0)
-		return E_INVAL;
-	c->resolver.forward_count = raw->forward_count;
-	if (read_routes(r, "stub", raw->stub, raw->stub_count, &c->resolver.stub) != 0 || read_ordinary(r, raw) != 0)
-		return E_INVAL;
-	c->resolver.stub_count = raw->stub_count;
-	if (raw->trust_anchors != NULL && strcmp(raw->trust_anchors, "none") == 0)
-		c->resolver.trust_anchors = "none";
-	else if (read_file_name(r, "resolver", "trust-anchors", raw->trust_anchors, &c->resolver.trust_anchors) != 0)
-		return E_INVAL;
-	return read_file_name(r, "resolver", "root-hints", raw->root_hints, &c->resolver.root_hints);
-}
-
-static int read_stale(struct reader *r, const char *text)
+static int read_stale(struct config_reader *r, const char *text)
 {
 	uint64_t value;
 	if (text == NULL)
 		return 0;
 	if (!parse_span(text, LIMIT_CONFIG_TTL_S, &value))
-		return refuse(r, find(r, "cache", "stale"), 0,
+		return config_refuse(r, config_find(r, "cache", "stale"), 0,
 			"is not a time; write for example 1d, 12h or 86400, at most 7d, or 0 for never");
 	r->config->cache.stale = (uint32_t)value;
 	return 0;
 }
 
-static int read_cache(struct reader *r, const struct config_raw_cache *raw)
+static int read_cache(struct config_reader *r, const struct config_raw_cache *raw)
 {
 	uint64_t value;
 	if (raw == NULL)
 		return 0;
 	if (raw->memory != NULL) {
 		if (!parse_memory(raw->memory, &value))
-			return refuse(r, find(r, "cache", "memory"), 0,
+			return config_refuse(r, config_find(r, "cache", "memory"), 0,
 				"is not a size of memory; write 1M to 1T, for example 256M");
 		r->config->cache.memory = (size_t)value;
 	}
 	uint32_t *min = &r->config->cache.ttl_min, *max = &r->config->cache.ttl_max;
-	read_switch(raw->prefetch, &r->config->cache.prefetch);
+	config_read_switch(raw->prefetch, &r->config->cache.prefetch);
 	if (read_ttl(r, "ttl-min", raw->ttl_min, min) != 0 || read_ttl(r, "ttl-max", raw->ttl_max, max) != 0 ||
 		read_stale(r, raw->stale) != 0)
 		return E_INVAL;
 	if (*min <= *max)
 		return 0;
 	const char *key = raw->ttl_min != NULL ? "ttl-min" : "ttl-max";
-	return refuse(r, find(r, "cache", key), 0, "leaves no TTL between ttl-min, %u, and ttl-max, %u; change one",
-		*min, *max);
+	return config_refuse(r, config_find(r, "cache", key), 0,
+		"leaves no TTL between ttl-min, %u, and ttl-max, %u; change one", *min, *max);
 }
 
 /* Nobody asked for the default address; a list that the file has is meant, and an empty one means no page. */
-static int read_web_listen(struct reader *r, const struct config_raw_web *raw)
+static int read_web_listen(struct config_reader *r, const struct config_raw_web *raw)
 {
-	const struct config_node *node = find(r, "web", "listen");
+	const struct config_node *node = config_find(r, "web", "listen");
 	if (node == NULL)
 		return 0;
 	struct addr *list = arena_alloc(r->arena, (raw->listen_count + 1) * sizeof(*list));
 	for (unsigned i = 0; i < raw->listen_count; i++)
 		if (addr_parse(&list[i], raw->listen[i], WEB_PORT) != 0 || addr_port(&list[i]) == 0)
-			return refuse(r, node, i,
+			return config_refuse(r, node, i,
 				"is not an address; write ADDRESS or ADDRESS@PORT, for example 127.0.0.1@8053");
 	r->config->web.listen = list;
 	r->config->web.listen_count = raw->listen_count;
@@ -550,14 +397,14 @@ static int read_web_listen(struct reader *r, const struct config_raw_web *raw)
 	return 0;
 }
 
-static int read_web_hosts(struct reader *r, const struct config_raw_web *raw)
+static int read_web_hosts(struct config_reader *r, const struct config_raw_web *raw)
 {
 	const char **list = arena_alloc(r->arena, (raw->hosts_count + 1) * sizeof(*list));
 	for (unsigned i = 0; i < raw->hosts_count; i++) {
 		const char *name = raw->hosts[i];
 		if (strlen(name) > 253 ||
 			name[strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-.")] != '\0')
-			return refuse(r, find(r, "web", "hosts"), i,
+			return config_refuse(r, config_find(r, "web", "hosts"), i,
 				"is not the name of a host; write for example berth.example.net");
 		list[i] = arena_copy(r->arena, name, strlen(name) + 1);
 	}
@@ -566,23 +413,23 @@ static int read_web_hosts(struct reader *r, const struct config_raw_web *raw)
 	return 0;
 }
 
-static int read_web_local(struct reader *r, const struct config_raw_web *raw)
+static int read_web_local(struct config_reader *r, const struct config_raw_web *raw)
 {
 	const char **list = arena_alloc(r->arena, (raw->local_count + 1) * sizeof(*list));
 	for (unsigned i = 0; i < raw->local_count; i++) {
 		const char *name = raw->local[i];
 		if (*name == '\0' || strlen(name) > 32)
-			return refuse(r, find(r, "web", "local"), i,
+			return config_refuse(r, config_find(r, "web", "local"), i,
 				"is not the name of an account; write for example alice");
 		list[i] = arena_copy(r->arena, name, strlen(name) + 1);
 	}
 	r->config->web.local = list;
 	r->config->web.local_count = raw->local_count;
-	r->config->web.has_local = find(r, "web", "local") != NULL;
+	r->config->web.has_local = config_find(r, "web", "local") != NULL;
 	return 0;
 }
 
-static int read_web(struct reader *r, const struct config_raw_web *raw)
+static int read_web(struct config_reader *r, const struct config_raw_web *raw)
 {
 	if (raw == NULL)
 		return 0;
@@ -591,49 +438,50 @@ static int read_web(struct reader *r, const struct config_raw_web *raw)
 	if (raw->votes != NULL && strcmp(raw->votes, "none") == 0)
 		r->config->web.votes = NULL;
 	else if (raw->votes != NULL && raw->votes[0] != '/')
-		return refuse(r, find(r, "web", "votes"), 0,
+		return config_refuse(r, config_find(r, "web", "votes"), 0,
 			"is not a path from the root; write for example /var/lib/berth/votes.db, or none");
 	else if (raw->votes != NULL)
 		r->config->web.votes = arena_copy(r->arena, raw->votes, strlen(raw->votes) + 1);
-	return read_file_name(r, "web", "password-file", raw->password_file, &r->config->web.password_file);
+	return config_read_file_name(
+		r, config_find(r, "web", "password-file"), 0, raw->password_file, &r->config->web.password_file);
 }
 
-static int read_history_file(struct reader *r, const char *path)
+static int read_history_file(struct config_reader *r, const char *path)
 {
 	if (path == NULL)
 		return 0;
 	size_t len = strlen(path);
 	if (path[0] != '/' || path[len - 1] == '/')
-		return refuse(r, find(r, "history", "file"), 0,
+		return config_refuse(r, config_find(r, "history", "file"), 0,
 			"is not a file's path from the root; write for example /var/lib/berth/history.db");
 	if (len > HISTORY_PATH_MAX)
-		return refuse(
-			r, find(r, "history", "file"), 0, "is too long; write at most %d characters", HISTORY_PATH_MAX);
+		return config_refuse(r, config_find(r, "history", "file"), 0,
+			"is too long; write at most %d characters", HISTORY_PATH_MAX);
 	r->config->history.file = arena_copy(r->arena, path, len + 1);
 	r->config->history.is_named = true;
 	return 0;
 }
 
-static int read_history(struct reader *r, const struct config_raw_history *raw)
+static int read_history(struct config_reader *r, const struct config_raw_history *raw)
 {
 	uint64_t value;
 	if (raw == NULL)
 		return 0;
-	read_switch(raw->loans, &r->config->history.loans);
-	read_switch(raw->watch, &r->config->history.watch);
+	config_read_switch(raw->loans, &r->config->history.loans);
+	config_read_switch(raw->watch, &r->config->history.watch);
 	if (raw->size != NULL && !parse_memory(raw->size, &r->config->history.bytes))
-		return refuse(
-			r, find(r, "history", "size"), 0, "is not a size of the file; write 1M to 1T, for example 64M");
+		return config_refuse(r, config_find(r, "history", "size"), 0,
+			"is not a size of the file; write 1M to 1T, for example 64M");
 	if (raw->age != NULL) {
 		if (!parse_span(raw->age, HISTORY_AGE_MAX_S, &value))
-			return refuse(r, find(r, "history", "age"), 0,
+			return config_refuse(r, config_find(r, "history", "age"), 0,
 				"is not an age; write for example 24h, 7d or 3600, at most 3650d, or 0 for any");
 		r->config->history.age_s = (uint32_t)value;
 	}
 	return read_history_file(r, raw->file);
 }
 
-static int read_identity(struct reader *r, const struct config_raw_identity *raw)
+static int read_identity(struct config_reader *r, const struct config_raw_identity *raw)
 {
 	if (raw == NULL)
 		return 0;
@@ -643,23 +491,23 @@ static int read_identity(struct reader *r, const struct config_raw_identity *raw
 		if (text[i] == NULL)
 			continue;
 		if (strlen(text[i]) > LIMIT_CONFIG_IDENTITY)
-			return refuse(r, find(r, "identity", key[i]), 0, "is too long; write at most %d bytes",
-				LIMIT_CONFIG_IDENTITY);
+			return config_refuse(r, config_find(r, "identity", key[i]), 0,
+				"is too long; write at most %d bytes", LIMIT_CONFIG_IDENTITY);
 		*out[i] = arena_copy(r->arena, text[i], strlen(text[i]) + 1);
 	}
 	return 0;
 }
 
-static int read_control(struct reader *r, const struct config_raw_control *raw)
+static int read_control(struct config_reader *r, const struct config_raw_control *raw)
 {
 	const char *path = raw != NULL ? raw->socket : NULL;
 	if (path == NULL)
 		return 0;
 	if (path[0] != '/')
-		return refuse(r, find(r, "control", "socket"), 0,
+		return config_refuse(r, config_find(r, "control", "socket"), 0,
 			"is not a path from the root; write for example /run/berth/control");
 	if (strlen(path) >= PATH_SOCKET)
-		return refuse(r, find(r, "control", "socket"), 0,
+		return config_refuse(r, config_find(r, "control", "socket"), 0,
 			"is too long for a socket; write at most %d characters", PATH_SOCKET - 1);
 	r->config->control_socket = arena_copy(r->arena, path, strlen(path) + 1);
 	return 0;
@@ -668,12 +516,13 @@ static int read_control(struct reader *r, const struct config_raw_control *raw)
 int config_values_read(struct config *config, const struct config_raw *raw, const struct config_node *root,
 	struct arena *arena, const struct config_report *report)
 {
-	struct reader r = {config, root, arena, report};
+	struct config_reader r = {config, root, arena, report};
 	static const struct config_raw_access no_access;
 	int ret;
 	if ((ret = read_listen(&r, raw)) != 0 || (ret = read_workers(&r, raw->workers)) != 0 ||
 		(ret = read_user(&r, raw->user)) != 0 || (ret = read_ports(&r, raw->ports)) != 0 ||
-		(ret = read_resolver(&r, raw->resolver)) != 0 || (ret = read_cache(&r, raw->cache)) != 0 ||
+		(ret = config_read_resolver(&r, raw->resolver)) != 0 ||
+		(ret = config_read_dnssec(&r, raw->dnssec)) != 0 || (ret = read_cache(&r, raw->cache)) != 0 ||
 		(ret = read_allow(&r, raw->access != NULL ? raw->access : &no_access)) != 0 ||
 		(ret = read_history(&r, raw->history)) != 0 || (ret = read_identity(&r, raw->identity)) != 0 ||
 		(ret = read_web(&r, raw->web)) != 0 || (ret = read_control(&r, raw->control)) != 0)

@@ -66,11 +66,6 @@ static void parse_options(struct options *options, int argc, char *argv[])
 	exit(2);
 }
 
-static bool validates(const struct config *config)
-{
-	return config->resolver.trust_anchors != NULL && strcmp(config->resolver.trust_anchors, "none") != 0;
-}
-
 /* Which ports could be lent on this machine now; to be freed. */
 static struct usable *usable_here(const struct config *config)
 {
@@ -98,15 +93,11 @@ static void append_line(enum preflight_level level, const char *text, void *line
 	json_array_append_new(lines, json_pack("{s:s, s:s}", "level", preflight_level_text(level), "text", text));
 }
 
-static const char unused_anchors[] = "resolver.trust-anchors is not used yet: answers are not validated";
-
 static void print_findings(const struct config *config, const char *path, const struct usable *usable)
 {
 	printf("%s: good; %u usable port%s\n", path != NULL ? path : "defaults", usable->count[PORT_USABLE],
 		usable->count[PORT_USABLE] == 1 ? "" : "s");
 	server_preflight(config, usable, &config->ports.range, print_line, NULL);
-	if (validates(config))
-		printf("but %s\n", unused_anchors);
 }
 
 static void print_findings_json(const struct config *config, const struct usable *usable)
@@ -114,8 +105,6 @@ static void print_findings_json(const struct config *config, const struct usable
 	json_t *lines = json_array();
 	unsigned count = usable->count[PORT_USABLE];
 	server_preflight(config, usable, &config->ports.range, append_line, lines);
-	if (validates(config))
-		append_line(PREFLIGHT_NOTE, unused_anchors, lines);
 	json_t *findings = json_pack("{s:i, s:f, s:o}", "usable", (int)count, "bits",
 		port_bits(server_among(config, count)), "lines", lines);
 	json_dumpf(findings, stdout, JSON_COMPACT | JSON_ENSURE_ASCII);
@@ -125,10 +114,12 @@ static void print_findings_json(const struct config *config, const struct usable
 
 static int check(const struct config *config, const struct options *options)
 {
-	struct hints *hints = xalloc(sizeof(*hints));
+	struct settings *settings = xalloc(sizeof(*settings));
 	char why[600];
-	int ret = settings_hints(hints, config, why, sizeof(why));
-	free(hints);
+	int ret = settings_make(settings, config, why, sizeof(why));
+	if (ret == 0)
+		settings_deinit(settings);
+	free(settings);
 	if (ret != 0) {
 		fprintf(stderr, "berthd: %s\n", why);
 		return 1;
@@ -208,8 +199,8 @@ static void tell_ready(const struct server *server)
 	for (size_t i = 0; i < server->config->web.listen_count && server->web != NULL; i++)
 		log_notice("web page on http://%s:%u/", web_host_text(&server->config->web.listen[i], text),
 			addr_port(&server->config->web.listen[i]));
-	log_notice("answers are not validated: this version has no DNSSEC validation%s",
-		validates(server->config) ? ", resolver.trust-anchors is not used" : "");
+	if (!server->config->dnssec.validate)
+		log_notice("answers are not validated (dnssec.validate)");
 }
 
 static int serve(struct config *config, const char *path)

@@ -23,6 +23,7 @@
 #include "ports/preflight.h"
 #include "ports/reserve.h"
 #include "ports/single.h"
+#include "resolve/anchors.h"
 #include "resolve/inflight.h"
 
 enum { FILES_KEPT_FREE = 1024, OWNER_SEED = 0x0e4e };
@@ -205,6 +206,7 @@ int server_init(struct server *server, struct config *config, const char *config
 		return ret;
 	}
 	server->settings = settings;
+	server->anchors = anchors_ref(settings->options.anchors);
 	make_shared(server);
 	server->workers = count_workers(config);
 	server->worker = aligned_alloc(64, server->workers * sizeof(*server->worker));
@@ -376,7 +378,10 @@ int server_reload(struct server *server, char *why, size_t size)
 		free(reload);
 		return ret;
 	}
-	reload->settings.forget = !settings_ask_alike(server->config, reload->config);
+	reload->settings.forget = !settings_ask_alike(server->config, reload->config) ||
+				  !anchors_are_equal(server->anchors, reload->settings.options.anchors);
+	anchors_unref(server->anchors);
+	server->anchors = anchors_ref(reload->settings.options.anchors);
 	tell_what_needs_restart(server->first, reload->config, why, size);
 	apply_shared(server, reload->config);
 	if (server->config != server->first)
@@ -427,6 +432,7 @@ void server_stop(struct server *server)
 	for (unsigned i = 0; i < server->workers; i++)
 		worker_deinit(&server->worker[i]);
 	free(server->worker);
+	anchors_unref(server->anchors);
 	rrcache_free(server->rrcache);
 	facts_free(server->facts);
 	if (server->reserve != NULL)

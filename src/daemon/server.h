@@ -57,6 +57,7 @@ struct server {
 	struct loop loop;        /* of the main thread */
 	struct port_space *space;
 	struct keeper keeper;
+	struct anchors *anchors;   /* those of the configuration; NULL: nothing is validated */
 	struct settings *settings; /* of the workers, from server_init to server_start */
 	struct reserve *reserve;   /* with lend: reserved, */
 	struct single *single;     /* or this one with a pool of 0; else both are NULL */

@@ -6,9 +6,10 @@
 #include <strings.h>
 
 #include "base/error.h"
+#include "resolve/anchors.h"
 #include "resolve/routes.h"
 
-int settings_hints(struct hints *hints, const struct config *config, char *why, size_t size)
+static int make_hints(struct hints *hints, const struct config *config, char *why, size_t size)
 {
 	hints_builtin(hints);
 	if (config->resolver.root_hints == NULL)
@@ -61,6 +62,38 @@ static int make_routes(struct routes **out, const struct config *config, char *w
 	return ret;
 }
 
+/* NULL where nothing is validated. The root's own anchors are not needed where a file has others for it. */
+static int make_anchors(struct anchors **out, const struct config *config, char *why, size_t size)
+{
+	static const uint8_t root[] = "";
+	struct anchors *anchors = anchors_new();
+	uint8_t name[NAME_MAX_LEN];
+	char reason[300];
+	int ret = 0;
+	*out = NULL;
+	for (size_t i = 0; i < config->dnssec.anchor_count && ret == 0; i++)
+		ret = anchors_read(anchors, config->dnssec.anchors[i], reason, sizeof(reason));
+	if (ret != 0)
+		snprintf(why, size, "dnssec.anchors: %s", reason);
+	if (ret == 0 && config->dnssec.builtin && anchors_find(anchors, root, 0) == NULL)
+		anchors_add_builtin(anchors);
+	for (size_t i = 0; i < config->dnssec.negative_count && ret == 0; i++) {
+		const struct config_negative *negative = &config->dnssec.negative[i];
+		ret = name_from_text(name, negative->zone);
+		if (ret == 0)
+			ret = anchors_add_negative(anchors, name, negative->until_s);
+		if (ret != 0)
+			snprintf(why, size, "dnssec.negative: zone \"%.200s\" %s", negative->zone,
+				ret == E_EXIST ? "has a trust anchor, or is named twice; keep one of them"
+					       : "is no domain name");
+	}
+	if (ret == 0)
+		*out = anchors;
+	else
+		anchors_unref(anchors);
+	return ret;
+}
+
 int settings_make(struct settings *settings, const struct config *config, char *why, size_t size)
 {
 	*settings = (struct settings){
@@ -72,14 +105,22 @@ int settings_make(struct settings *settings, const struct config *config, char *
 			.glue = (enum glue)config->resolver.glue,
 			.stale = config->cache.stale > 0,
 			.nxdomain_cut = config->resolver.nxdomain_cut,
+			.sha1 = config->dnssec.sha1,
+			.nsec3_iterations = (uint16_t)config->dnssec.nsec3_iterations,
 			.priming = config->resolver.priming},
 		.prefetch = config->cache.prefetch,
 		.allow = config->allow,
 		.allow_count = config->allow_count,
 	};
 	identity_set(&settings->identity, config->identity.version, config->identity.name);
-	int ret = settings_hints(&settings->hints, config, why, size);
-	return ret == 0 ? make_routes(&settings->options.routes, config, why, size) : ret;
+	int ret = make_hints(&settings->hints, config, why, size);
+	if (ret == 0)
+		ret = make_routes(&settings->options.routes, config, why, size);
+	if (ret == 0 && config->dnssec.validate)
+		ret = make_anchors(&settings->options.anchors, config, why, size);
+	if (ret != 0)
+		settings_deinit(settings);
+	return ret;
 }
 
 static bool is_same_route(const struct config_route *a, const struct config_route *b)
@@ -115,4 +156,7 @@ bool settings_ask_alike(const struct config *a, const struct config *b)
 void settings_deinit(struct settings *settings)
 {
 	routes_unref(settings->options.routes);
+	anchors_unref(settings->options.anchors);
+	settings->options.routes = NULL;
+	settings->options.anchors = NULL;
 }

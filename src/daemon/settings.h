@@ -29,6 +29,3 @@ int settings_make(struct settings *settings, const struct config *config, char *
 /* Whether two configurations send every question to the same servers. */
 bool settings_ask_alike(const struct config *a, const struct config *b) __attribute__((nonnull));
 void settings_deinit(struct settings *settings);
-/* The root hints of a configuration. 0, or an error with one line in `why`. */
-int settings_hints(struct hints *hints, const struct config *config, char *why, size_t size)
-	__attribute__((nonnull, warn_unused_result));

@@ -11,6 +11,18 @@ const char *ede_text(int code)
 {
 	switch (code) {
 	case EDE_OTHER: return "Other";
+	case EDE_UNSUPPORTED_KEY: return "Unsupported DNSKEY Algorithm";
+	case EDE_UNSUPPORTED_DS: return "Unsupported DS Digest Type";
+	case EDE_INDETERMINATE: return "DNSSEC Indeterminate";
+	case EDE_DNSSEC_BOGUS: return "DNSSEC Bogus";
+	case EDE_SIGNATURE_EXPIRED: return "Signature Expired";
+	case EDE_SIGNATURE_EARLY: return "Signature Not Yet Valid";
+	case EDE_DNSKEY_MISSING: return "DNSKEY Missing";
+	case EDE_RRSIGS_MISSING: return "RRSIGs Missing";
+	case EDE_NO_ZONE_BIT: return "No Zone Key Bit Set";
+	case EDE_NSEC_MISSING: return "NSEC Missing";
+	case EDE_SIGNATURE_BACKWARDS: return "Signature Expired before Valid";
+	case EDE_NSEC3_ITERATIONS: return "Unsupported NSEC3 Iterations Value";
 	case EDE_STALE_ANSWER: return "Stale Answer";
 	case EDE_STALE_NXDOMAIN: return "Stale NXDOMAIN Answer";
 	case EDE_CACHED_ERROR: return "Cached Error";
@@ -91,7 +103,7 @@ static void set_header(uint8_t *wire, const struct answer *answer)
 {
 	knot_wire_set_qr(wire);
 	knot_wire_set_ra(wire);
-	if (answer->secure)
+	if (answer->security == SECURITY_SECURE)
 		knot_wire_set_ad(wire);
 	knot_wire_set_rcode(wire, (uint8_t)answer->rcode);
 }

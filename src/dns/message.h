@@ -33,7 +33,17 @@ struct cookie {
 enum ede {
 	EDE_NONE = -1,
 	EDE_OTHER = 0,
+	EDE_UNSUPPORTED_KEY = 1,
+	EDE_UNSUPPORTED_DS = 2,
 	EDE_STALE_ANSWER = 3,
+	EDE_INDETERMINATE = 5,
+	EDE_DNSSEC_BOGUS = 6,
+	EDE_SIGNATURE_EXPIRED = 7,
+	EDE_SIGNATURE_EARLY = 8,
+	EDE_DNSKEY_MISSING = 9,
+	EDE_RRSIGS_MISSING = 10,
+	EDE_NO_ZONE_BIT = 11,
+	EDE_NSEC_MISSING = 12,
 	EDE_CACHED_ERROR = 13,
 	EDE_PROHIBITED = 18,
 	EDE_STALE_NXDOMAIN = 19,
@@ -42,6 +52,8 @@ enum ede {
 	EDE_NO_REACHABLE = 22,
 	EDE_NETWORK_ERROR = 23,
 	EDE_INVALID_DATA = 24,
+	EDE_SIGNATURE_BACKWARDS = 25,
+	EDE_NSEC3_ITERATIONS = 27,
 };
 /* The registered name of a code. */
 const char *ede_text(int code);
@@ -123,7 +135,7 @@ unsigned name_mix_case(uint8_t *raw, const uint8_t *name);
 /* What resolution found; all in the request's arena. */
 struct answer {
 	uint16_t rcode;
-	bool secure; /* AD may be set */
+	enum security security; /* secure: AD may be set */
 	const struct rrset **set[SECTIONS];
 	uint16_t count[SECTIONS];
 	int ede;               /* enum ede */

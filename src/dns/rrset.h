@@ -4,7 +4,7 @@
  *	for (uint16_t i = 0; i < set->data.count; i++)
  *		use(rrset_rdata(set, i));
  *
- * The owner is lower case. Records and owner live where the maker says (an arena as a rule). Standards: RFC 2181 5.
+ * The owner is lower case. Records and owner live where the maker says (an arena as a rule). Standards: RFC 2181 5, RFC 4033 5.
  * Thread: the arena's owner. */
 #pragma once
 
@@ -15,6 +15,15 @@ struct question {
 	const uint8_t *name; /* lower case */
 	uint16_t type;
 	uint16_t rclass;
+};
+
+/* What validation says of records (RFC 4033 5). */
+enum security {
+	SECURITY_UNCHECKED,     /* nobody has looked */
+	SECURITY_INDETERMINATE, /* no trust anchor says anything about them */
+	SECURITY_INSECURE,      /* proved to be unsigned */
+	SECURITY_SECURE,
+	SECURITY_BOGUS,
 };
 
 struct rrset {

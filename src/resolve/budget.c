@@ -12,7 +12,10 @@ void budget_init(struct budget *budget, uint64_t now_us)
 			[BUDGET_SERVER_QUESTION] = LIMIT_SERVER_QUESTIONS,
 			[BUDGET_REFERRAL] = LIMIT_REFERRALS,
 			[BUDGET_ALIAS] = LIMIT_ALIASES,
-			[BUDGET_SERVER_LOOKUP] = LIMIT_SERVER_LOOKUPS},
+			[BUDGET_SERVER_LOOKUP] = LIMIT_SERVER_LOOKUPS,
+			[BUDGET_SIGNATURE] = LIMIT_SIGNATURES,
+			[BUDGET_SIGNATURE_BAD] = LIMIT_SIGNATURES_BAD,
+			[BUDGET_HASH] = LIMIT_HASHES},
 		.spent = BUDGET_LINES,
 	};
 }
@@ -37,6 +40,9 @@ const char *budget_line_text(enum budget_line line)
 	case BUDGET_REFERRAL: return "referrals";
 	case BUDGET_ALIAS: return "aliases";
 	case BUDGET_SERVER_LOOKUP: return "look-ups of server addresses";
+	case BUDGET_SIGNATURE: return "signatures checked";
+	case BUDGET_SIGNATURE_BAD: return "signatures checked in vain";
+	case BUDGET_HASH: return "names hashed for NSEC3";
 	default: return "nothing";
 	}
 }

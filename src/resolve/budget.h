@@ -15,6 +15,9 @@ enum budget_line {
 	BUDGET_ALIAS,           /* aliases followed */
 	BUDGET_SERVER_QUESTION, /* those of them that are asked for addresses of servers: NXNSAttack */
 	BUDGET_SERVER_LOOKUP,   /* lookups of server addresses: NRDelegation CVE-2022-3204 */
+	BUDGET_SIGNATURE,       /* signatures checked */
+	BUDGET_SIGNATURE_BAD,   /* of them in vain: KeyTrap CVE-2023-50387 */
+	BUDGET_HASH,            /* names hashed for NSEC3: CVE-2023-50868 */
 	BUDGET_LINES,
 };
 

@@ -1,11 +1,17 @@
-/* The room of the chain of trust (RFC 4035). Validation is an issue of its own: until it is built every answer is
- * indeterminate, AD is never set, and the daemon says so at start. DO and CD go all the way through, but the proofs of
- * wildcard answers are not kept yet. */
+/* The chain of trust: what was found is secure, insecure, indeterminate or bogus (RFC 4033 5, RFC 4035 5). For resolve/
+ * only.
+ *
+ *	int ret = chain_check_await(rq, &frame, &found);
+ *	if (ret == 0 && found.security == SECURITY_BOGUS) ...        rq->verdict says why, and whether another server may help
+ *
+ * The life of a check: who has signed it (verify_signer); how that zone stands (trust_of_zone_await), or when nobody has,
+ * whether somebody ought to have (trust_above_await); the signatures (verify_set_await); what denials and wildcards
+ * prove (dns/denial). Thread: the request's. */
 #pragma once
 
-enum security {
-	SECURITY_INDETERMINATE, /* no anchor says anything about it */
-	SECURITY_INSECURE,
-	SECURITY_SECURE,
-	SECURITY_BOGUS,
-};
+#include "resolve/lookup.h"
+
+/* Sets found->security; what is secure lives no longer than its signatures. 0; E_BUDGET, E_TIMEOUT, E_CANCELED, or why
+ * a link of the chain could not be had. */
+int chain_check_await(struct request *rq, const struct frame *frame, struct found *found)
+	__attribute__((warn_unused_result));

@@ -223,6 +223,13 @@ static bool may_keep(const struct cut *cut, const struct request *rq)
 	return route == NULL || route->kind == ROUTE_ORDINARY;
 }
 
+static void put(
+	struct request *rq, const struct cache_key *key, enum rank rank, uint32_t ttl_s, const struct rrset *set)
+{
+	rrcache_put(rq->resolver->conf.rrcache, key,
+		&(struct cache_value){.kind = CACHE_POSITIVE, .rank = rank, .ttl_s = ttl_s, .count = 1, .set = &set});
+}
+
 /* Glue counts only where the zone that was asked could know it: inside its own bailiwick (RFC 5452 6). */
 static void take_glue(struct cut *child, struct request *rq, const struct message *reply, const uint8_t *parent,
 	struct cut_server *server, uint16_t type)
@@ -244,7 +251,7 @@ static void take_glue(struct cut *child, struct request *rq, const struct messag
 	uint32_t left_s = ttl_left_s(child), ttl_s = glue->ttl_s < left_s ? glue->ttl_s : left_s;
 	struct cache_key key = {glue->owner, type, CACHE_GLUE};
 	if (may_keep(child, rq))
-		rrcache_put(rq->resolver->conf.rrcache, &key, CACHE_POSITIVE, RANK_GLUE, ttl_s, &glue, 1);
+		put(rq, &key, RANK_GLUE, ttl_s, glue);
 }
 
 void cut_descend(struct cut *cut, struct request *rq, const struct message *reply, const struct rrset *ns)
@@ -259,7 +266,7 @@ void cut_descend(struct cut *cut, struct request *rq, const struct message *repl
 	}
 	struct cache_key key = {ns->owner, KNOT_RRTYPE_NS, CACHE_CUT};
 	if (may_keep(cut, rq))
-		rrcache_put(rq->resolver->conf.rrcache, &key, CACHE_POSITIVE, RANK_REFERRAL, ttl_s, &ns, 1);
+		put(rq, &key, RANK_REFERRAL, ttl_s, ns);
 	if (!rq->fresh)
 		add_cached_addresses(cut, rq);
 }

@@ -21,6 +21,7 @@ struct cut_address {
 	uint32_t cost_us; /* what asking it may take, as far as is known; 0: not looked at yet */
 	uint8_t tries;
 	bool is_deaf; /* it has been silent for long */
+	bool is_liar; /* what it said was bogus */
 	bool dropped; /* not asked again for this question */
 	bool no_edns;
 	bool no_edns_shown; /* by a reply with the question in it */

@@ -14,21 +14,21 @@ static uint64_t hash_of(const struct question *q, bool cd)
 		HASH_SEED + ((uint64_t)q->type << 32) + q->rclass + ((uint64_t)cd << 63), q->name, name_len(q->name));
 }
 
-void failures_note(struct failures *failures, const struct question *q, bool cd, int error, uint64_t now_us)
+void failures_note(
+	struct failures *failures, const struct question *q, bool cd, const struct failure *what, uint64_t now_us)
 {
 	uint64_t hash = hash_of(q, cd);
-	failures->slot[hash % FAILURES] =
-		(struct failure){.hash = hash, .until_us = now_us + LIMIT_FAILURE_TTL_S * 1000000ull, .error = error};
+	failures->slot[hash % FAILURES] = (struct failure){.hash = hash,
+		.until_us = now_us + LIMIT_FAILURE_TTL_S * 1000000ull,
+		.error = what->error,
+		.ede = what->ede};
 }
 
-int failures_find(const struct failures *failures, const struct question *q, bool cd, uint64_t now_us, uint32_t *left_s)
+const struct failure *failures_find(const struct failures *failures, const struct question *q, bool cd, uint64_t now_us)
 {
 	uint64_t hash = hash_of(q, cd);
 	const struct failure *slot = &failures->slot[hash % FAILURES];
-	if (slot->hash != hash || slot->until_us <= now_us)
-		return 0;
-	*left_s = (uint32_t)((slot->until_us - now_us + 999999) / 1000000);
-	return slot->error;
+	return slot->hash == hash && slot->until_us > now_us ? slot : NULL;
 }
 
 void failures_clear(struct failures *failures)

@@ -1,11 +1,12 @@
-/* Decides the walk down the tree: one referral per round, minimised names, and what of a final reply
- * goes into the cache. */
+/* Decides the walk down the tree: one referral per round, minimised names, and what a final reply means. */
 #include "resolve/iterate.h"
 
 #include "base/clock.h"
 #include "base/counters.h"
 #include "base/error.h"
 #include "base/limits.h"
+#include "dns/denial.h"
+#include "resolve/keep.h"
 #include "resolve/minimise.h"
 #include "resolve/routes.h"
 #include "resolve/servers.h"
@@ -26,28 +27,6 @@ static void limit_to_glue(struct request *rq, struct rrset *set)
 		set->ttl_s = left_s;
 }
 
-/* Not kept for others: what a forwarder was asked to say unchecked (CD; RFC 6840 5.9), and what the parent says, asked
- * for DS, of a name that is the top of a zone of the operator's. */
-static bool may_keep(const struct request *rq, const uint8_t *name, uint16_t type)
-{
-	const struct route *route = routes_find(rq->options.routes, name);
-	if (route == NULL || route->kind == ROUTE_ORDINARY)
-		return true;
-	if (route->kind == ROUTE_FORWARD && rq->cd)
-		return false;
-	return type != KNOT_RRTYPE_DS || !name_is_equal(route->name, name);
-}
-
-static void store(struct request *rq, const struct question *q, struct rrset *changed)
-{
-	if (!may_keep(rq, q->name, q->type))
-		return;
-	limit_to_glue(rq, changed);
-	const struct rrset *set = changed;
-	struct cache_key key = {set->owner, set->type, CACHE_RRSET};
-	rrcache_put(rq->resolver->conf.rrcache, &key, CACHE_POSITIVE, RANK_ANSWER, set->ttl_s, &set, 1);
-}
-
 static void found_one(struct request *rq, struct found *out, enum found_kind kind, const struct rrset *set)
 {
 	*out = (struct found){.kind = kind, .count = 1, .set = arena_alloc(&rq->arena, sizeof(*out->set))};
@@ -64,15 +43,31 @@ static void accept_any(struct request *rq, const struct question *q, const struc
 			out->set[out->count++] = &msg->set[SECTION_ANSWER][i];
 }
 
-static void accept_answer(struct request *rq, const struct question *q, const struct message *msg, struct found *out)
+/* RRSIG rdata has its labels in the fourth byte; fewer than the owner's: a wildcard was expanded. */
+static bool is_of_wildcard(const struct rrset *set)
+{
+	const knot_rdata_t *sig = set->sigs.count > 0 ? set->sigs.rdata : NULL;
+	return sig != NULL && sig->len > 3 && sig->data[3] < name_labels(set->owner);
+}
+
+/* The authority section says why a wildcard might stand for the name (RFC 4035 3.1.3.3). */
+static void take_proofs(struct request *rq, const uint8_t *zone, const struct message *msg, struct found *out)
+{
+	if (is_of_wildcard(out->set[0]))
+		out->proofs = keep_proofs(rq, zone, msg, &out->proof);
+}
+
+static void accept_answer(
+	struct request *rq, const uint8_t *zone, const struct question *q, const struct message *msg, struct found *out)
 {
 	if (q->type == KNOT_RRTYPE_ANY) {
 		accept_any(rq, q, msg, out);
 		return;
 	}
 	struct rrset *set = message_find(msg, SECTION_ANSWER, q->name, q->type);
-	store(rq, q, set);
+	limit_to_glue(rq, set);
 	found_one(rq, out, FOUND_ANSWER, set);
+	take_proofs(rq, zone, msg, out);
 }
 
 /* Whether who was asked about the one may speak of the other: not across a zone of the operator's (MaginotDNS). */
@@ -87,20 +82,22 @@ static void accept_alias(
 	struct request *rq, const uint8_t *zone, const struct question *q, const struct message *msg, struct found *out)
 {
 	struct rrset *alias = (struct rrset *)reply_alias(msg, zone, q->name);
-	store(rq, q, alias);
 	found_one(rq, out, FOUND_ALIAS, alias);
+	take_proofs(rq, zone, msg, out);
 	for (unsigned i = 0; i < LIMIT_ALIASES && alias != NULL; i++) {
 		const uint8_t *target = rrset_target(&rq->arena, alias, 0);
 		if (target == NULL || !name_is_within(target, zone) || !goes_the_same_way(rq, q->name, target))
 			return;
 		struct rrset *set = message_find(msg, SECTION_ANSWER, target, q->type);
-		if (set != NULL) {
-			store(rq, q, set);
+		if (set != NULL)
+			limit_to_glue(rq, set);
+		if (set != NULL && !is_of_wildcard(set))
+			keep_set(rq, q, set);
+		if (set != NULL)
 			return;
-		}
 		alias = (struct rrset *)reply_alias(msg, zone, target);
-		if (alias != NULL)
-			store(rq, q, alias);
+		if (alias != NULL && !is_of_wildcard(alias))
+			keep_set(rq, q, alias);
 	}
 }
 
@@ -108,13 +105,14 @@ static void accept_dname(
 	struct request *rq, const uint8_t *zone, const struct question *q, const struct message *msg, struct found *out)
 {
 	struct rrset *dname = (struct rrset *)reply_dname(msg, zone, q->name);
-	store(rq, q, dname);
 	lookup_found_dname(rq, q, dname, out);
 }
 
-static bool is_proof(const struct rrset *set)
+static void accept_soa(struct rrset *soa, struct found *out)
 {
-	return set->type == KNOT_RRTYPE_NSEC || set->type == KNOT_RRTYPE_NSEC3;
+	uint32_t ttl_s = rrset_negative_ttl(soa);
+	soa->ttl_s = ttl_s < LIMIT_NEGATIVE_TTL_S ? ttl_s : LIMIT_NEGATIVE_TTL_S;
+	out->set[out->count++] = soa;
 }
 
 static void accept_denial(
@@ -123,34 +121,14 @@ static void accept_denial(
 	const struct message *msg = &reply->msg;
 	bool whole_name = reply->kind == REPLY_NXDOMAIN;
 	*out = (struct found){.kind = whole_name ? FOUND_NXDOMAIN : FOUND_NODATA};
+	const struct rrset **proof;
+	uint16_t proofs = keep_proofs(rq, zone, msg, &proof);
+	out->set = arena_alloc(&rq->arena, (proofs + 1u) * sizeof(*out->set));
 	struct rrset *soa = (struct rrset *)reply_soa(msg, zone, q);
-	if (soa == NULL)
-		return; /* without SOA it is not cached: RFC 2308 5 */
-	uint32_t ttl_s = rrset_negative_ttl(soa);
-	if (ttl_s > LIMIT_NEGATIVE_TTL_S)
-		ttl_s = LIMIT_NEGATIVE_TTL_S;
-	soa->ttl_s = ttl_s;
-	out->set = arena_alloc(&rq->arena, (msg->count[SECTION_AUTHORITY] + 1u) * sizeof(*out->set));
-	out->set[out->count++] = soa;
-	for (uint16_t i = 0; i < msg->count[SECTION_AUTHORITY] && out->count <= LIMIT_PROOFS; i++) {
-		const struct rrset *set = &msg->set[SECTION_AUTHORITY][i];
-		if (is_proof(set) && name_is_within(set->owner, zone))
-			out->set[out->count++] = set;
-	}
-	if (!may_keep(rq, q->name, q->type))
-		return;
-	struct cache_key key = {q->name, whole_name ? 0 : q->type, whole_name ? CACHE_NAME : CACHE_RRSET};
-	rrcache_put(rq->resolver->conf.rrcache, &key, whole_name ? CACHE_NXDOMAIN : CACHE_NODATA, RANK_ANSWER, ttl_s,
-		out->set, out->count);
-}
-
-/* The name above does not exist either, nor anything else below it (RFC 8020). */
-static void store_denial(struct request *rq, const uint8_t *name, const struct found *denial)
-{
-	struct cache_key key = {name, 0, CACHE_NAME};
-	if (denial->count > 0 && may_keep(rq, name, 0))
-		rrcache_put(rq->resolver->conf.rrcache, &key, CACHE_NXDOMAIN, RANK_ANSWER, denial->set[0]->ttl_s,
-			denial->set, denial->count);
+	if (soa != NULL)
+		accept_soa(soa, out);
+	for (uint16_t i = 0; i < proofs; i++)
+		out->set[out->count++] = proof[i];
 }
 
 /* What goes to the client now has the same limits as what it would get from the cache later. */
@@ -165,11 +143,12 @@ static void accept_final(
 	struct request *rq, const uint8_t *zone, const struct question *q, const struct reply *reply, struct found *out)
 {
 	switch (reply->kind) {
-	case REPLY_ANSWER: accept_answer(rq, q, &reply->msg, out); break;
+	case REPLY_ANSWER: accept_answer(rq, zone, q, &reply->msg, out); break;
 	case REPLY_ALIAS: accept_alias(rq, zone, q, &reply->msg, out); break;
 	case REPLY_DNAME: accept_dname(rq, zone, q, &reply->msg, out); break;
 	default: accept_denial(rq, zone, q, reply, out); break;
 	}
+	out->from = reply->from;
 }
 
 /* What a resolver says ends all aliases within its zone: the next found, or NULL where the zone is left. */
@@ -180,7 +159,8 @@ static struct found *told_next(struct request *rq, const uint8_t *zone, const st
 	if (target == NULL || !name_is_within(target, zone) || !goes_the_same_way(rq, q->name, target))
 		return NULL;
 	struct question next = {.name = target, .type = q->type, .rclass = q->rclass};
-	struct reply rest = {.msg = reply->msg, .kind = reply_kind(&reply->msg, zone, &next, true)};
+	struct reply rest = {
+		.msg = reply->msg, .from = reply->from, .kind = reply_kind(&reply->msg, zone, &next, true)};
 	/* Some forwarders tell the alias and no more; one that says anything else of the end has looked there. */
 	if (rest.kind == REPLY_EMPTY && reply->msg.count[SECTION_AUTHORITY] == 0)
 		return NULL;
@@ -215,7 +195,10 @@ static void descend(
 		story_add(rq->story, STORY_REFERRAL, clock_mono_us(), "%s has %u server%s", name_text(ns->owner, child),
 			ns->data.count, ns->data.count == 1 ? "" : "s");
 	}
+	const uint8_t *parent = cut->zone;
 	cut_descend(cut, rq, msg, ns);
+	if (rq->options.anchors != NULL)
+		keep_ds(rq, parent, msg, ns->owner, ns->ttl_s);
 	m->labels = 0;
 	m->denied = NULL; /* what another zone says of the whole name says nothing of that one */
 }
@@ -285,6 +268,19 @@ static bool go_back(struct request *rq, struct cut *cut, const struct question *
 	return true;
 }
 
+/* The proof that a name has nothing of the type says that it has a DNAME: what is asked for below is an alias. */
+static bool has_dname(const struct found *found, const uint8_t *name)
+{
+	for (uint16_t i = 0; i < found->count && found->kind == FOUND_NODATA; i++) {
+		const uint8_t *bitmap;
+		uint16_t len;
+		if (found->set[i]->type == KNOT_RRTYPE_NSEC && name_is_equal(found->set[i]->owner, name) &&
+			nsec_bitmap(found->set[i], &bitmap, &len) && bitmap_has(bitmap, len, KNOT_RRTYPE_DNAME))
+			return true;
+	}
+	return false;
+}
+
 static void tell_route(struct request *rq, const struct cut *cut)
 {
 	char zone[NAME_TEXT];
@@ -337,6 +333,7 @@ int iterate_await(struct request *rq, const struct frame *frame, struct found *o
 		}
 		if (!is_whole && reply->kind == REPLY_DNAME) {
 			accept_dname(rq, cut->zone, q, &reply->msg, out); /* it holds for the whole name as well */
+			out->from = reply->from;
 			return 0;
 		}
 		if (cut->recursive)
@@ -344,9 +341,10 @@ int iterate_await(struct request *rq, const struct frame *frame, struct found *o
 		else
 			accept_final(rq, cut->zone, &ask, reply, out);
 		if (is_whole) {
-			if (reply->kind == REPLY_NXDOMAIN && m.denied != NULL)
-				store_denial(rq, m.denied, out);
+			out->denied = reply->kind == REPLY_NXDOMAIN ? m.denied : NULL;
 			return 0;
 		}
+		keep_found(rq, &ask, out);
+		m.off |= has_dname(out, ask.name);
 	}
 }

@@ -5,7 +5,9 @@
 #include "base/counters.h"
 #include "base/error.h"
 #include "base/limits.h"
+#include "resolve/chain.h"
 #include "resolve/iterate.h"
+#include "resolve/keep.h"
 #include "resolve/special.h"
 
 /* --- the cache --- */
@@ -24,16 +26,29 @@ static bool get(struct request *rq, const uint8_t *name, uint16_t type, enum cac
 	if (rq->stale) {
 		int ret = rrcache_get_stale(cache, &rq->arena, &key, RANK_ANSWER, out);
 		rq->found_stale |= ret == 0 && out->is_stale;
-		return ret == 0;
+		return ret == 0 && (out->security != SECURITY_BOGUS || rq->cd);
 	}
 	if (rq->fresh || rrcache_get(cache, &rq->arena, &key, RANK_ANSWER, out) != 0)
+		return false;
+	/* What is bogus is kept for those alone who check by themselves. */
+	if (out->security == SECURITY_BOGUS && !rq->cd)
 		return false;
 	return !rq->refresh || rq->depth > 0 || !is_worn(out);
 }
 
+/* A positive entry has its wildcard's proofs behind the rrset. */
 static void found_cached(const struct cached *cached, enum found_kind kind, struct found *out)
 {
-	*out = (struct found){.kind = kind, .count = cached->count, .set = (const struct rrset **)cached->set};
+	*out = (struct found){.kind = kind,
+		.security = cached->security,
+		.is_cached = true,
+		.count = cached->count,
+		.set = (const struct rrset **)cached->set};
+	if (cached->kind != CACHE_POSITIVE || cached->count < 2)
+		return;
+	out->count = 1;
+	out->proofs = (uint16_t)(cached->count - 1);
+	out->proof = out->set + 1;
 }
 
 bool lookup_find_cached(struct request *rq, const struct question *q, struct found *out)
@@ -43,8 +58,8 @@ bool lookup_find_cached(struct request *rq, const struct question *q, struct fou
 		return false;
 	if (get(rq, q->name, q->type, CACHE_RRSET, &cached)) {
 		found_cached(&cached, cached.kind == CACHE_POSITIVE ? FOUND_ANSWER : FOUND_NODATA, out);
-	} else if (q->type != KNOT_RRTYPE_CNAME && get(rq, q->name, KNOT_RRTYPE_CNAME, CACHE_RRSET, &cached) &&
-		   cached.kind == CACHE_POSITIVE) {
+	} else if (q->type != KNOT_RRTYPE_CNAME && q->type != KNOT_RRTYPE_DS /* the alias may be the child's */ &&
+		   get(rq, q->name, KNOT_RRTYPE_CNAME, CACHE_RRSET, &cached) && cached.kind == CACHE_POSITIVE) {
 		found_cached(&cached, FOUND_ALIAS, out);
 	} else if (get(rq, q->name, 0, CACHE_NAME, &cached)) {
 		found_cached(&cached, FOUND_NXDOMAIN, out);
@@ -77,12 +92,15 @@ bool lookup_find_above(struct request *rq, const struct question *q, const uint8
 	const uint8_t *name = name_parent(q->name);
 	for (; name != NULL && name_is_within(name, zone); name = name_parent(name)) {
 		/* Of a zone that its parent refers to, the parent knows better than a broken server of its own. */
-		if (rq->options.nxdomain_cut && !name_is_equal(name, zone) && get(rq, name, 0, CACHE_NAME, &cached)) {
+		if (!name_is_equal(name, zone) && get(rq, name, 0, CACHE_NAME, &cached) &&
+			(rq->options.nxdomain_cut || cached.security == SECURITY_SECURE)) {
 			found_cached(&cached, FOUND_NXDOMAIN, out);
 			return true;
 		}
 		if (get(rq, name, KNOT_RRTYPE_DNAME, CACHE_RRSET, &cached) && cached.kind == CACHE_POSITIVE) {
 			lookup_found_dname(rq, q, cached.set[0], out);
+			out->security = cached.security;
+			out->is_cached = true;
 			return true;
 		}
 	}
@@ -91,22 +109,31 @@ bool lookup_find_above(struct request *rq, const struct question *q, const uint8
 
 /* --- putting the answer together --- */
 
-static void append_sets(struct request *rq, struct answer *answer, enum section section, const struct found *found)
+static void append_sets(
+	struct request *rq, struct answer *answer, enum section section, const struct rrset *const *set, uint16_t count)
 {
-	uint16_t old = answer->count[section], all = (uint16_t)(old + found->count);
-	const struct rrset **sets = arena_alloc(&rq->arena, all * sizeof(*sets));
+	uint16_t old = answer->count[section], all = (uint16_t)(old + count);
+	const struct rrset **sets = arena_alloc(&rq->arena, (all + 1u) * sizeof(*sets));
 	for (uint16_t i = 0; i < old; i++)
 		sets[i] = answer->set[section][i];
-	for (uint16_t i = 0; i < found->count; i++)
-		sets[old + i] = found->set[i];
+	for (uint16_t i = 0; i < count; i++)
+		sets[old + i] = set[i];
 	answer->set[section] = sets;
 	answer->count[section] = all;
+}
+
+/* The records, and what lets a wildcard stand for their name. */
+static void append_answer(struct request *rq, struct answer *answer, const struct found *found)
+{
+	append_sets(rq, answer, SECTION_ANSWER, found->set, found->count);
+	if (found->proofs > 0)
+		append_sets(rq, answer, SECTION_AUTHORITY, found->proof, found->proofs);
 }
 
 /* The next name of a chain of aliases, or NULL where it ends: in a loop, or in rdata that is no name. */
 static const uint8_t *follow(struct request *rq, struct answer *answer, const struct found *found)
 {
-	append_sets(rq, answer, SECTION_ANSWER, found);
+	append_answer(rq, answer, found);
 	const uint8_t *target = rrset_target(&rq->arena, found->set[found->count - 1], 0);
 	if (target == NULL || answer_has_owner(answer, target))
 		return NULL;
@@ -121,11 +148,11 @@ static void conclude(struct request *rq, struct answer *answer, const struct fou
 {
 	if (found->kind == FOUND_ANSWER || found->kind == FOUND_TOO_LONG) {
 		answer->rcode = found->kind == FOUND_ANSWER ? KNOT_RCODE_NOERROR : KNOT_RCODE_YXDOMAIN;
-		append_sets(rq, answer, SECTION_ANSWER, found);
+		append_answer(rq, answer, found);
 		return;
 	}
 	answer->rcode = found->kind == FOUND_NXDOMAIN ? KNOT_RCODE_NXDOMAIN : KNOT_RCODE_NOERROR;
-	append_sets(rq, answer, SECTION_AUTHORITY, found);
+	append_sets(rq, answer, SECTION_AUTHORITY, found->set, found->count);
 }
 
 static void tell_special(struct request *rq, const struct question *q)
@@ -139,21 +166,102 @@ static void tell_special(struct request *rq, const struct question *q)
 			name_text(q->name, name));
 }
 
-static int find_await(struct request *rq, const struct frame *frame, struct found *found)
+int lookup_find_await(struct request *rq, const struct frame *frame, struct found *out)
 {
-	if (special_find(rq, frame->question, found)) {
+	if (special_find(rq, frame->question, out)) {
 		tell_special(rq, frame->question);
 		return 0;
 	}
-	if (lookup_find_cached(rq, frame->question, found))
+	if (!frame->afresh && lookup_find_cached(rq, frame->question, out))
 		return 0;
-	return iterate_await(rq, frame, found);
+	return iterate_await(rq, frame, out);
+}
+
+/* --- what it is worth --- */
+
+static void note_liar(struct request *rq, const struct found *found)
+{
+	if (!found->is_cached && rq->avoided < LIMIT_AVOIDED)
+		rq->avoid[rq->avoided++] = found->from;
+}
+
+/* Checks what was found and keeps it with the outcome. False: another server may know better. */
+static int check_await(struct request *rq, const struct frame *frame, struct found *found, bool *is_final)
+{
+	int ret = chain_check_await(rq, frame, found);
+	if (ret != 0)
+		return ret;
+	*is_final = found->security != SECURITY_BOGUS || !rq->verdict.elsewhere;
+	keep_found(rq, frame->question, found);
+	return 0;
+}
+
+/* One server may be broken, or somebody lies: what is bogus is looked for elsewhere before it is believed to be. */
+static int find_checked_await(struct request *rq, const struct frame *frame, struct found *found)
+{
+	struct frame again = *frame;
+	bool is_final = false;
+	for (unsigned tries = 1; !is_final; tries++) {
+		struct found now;
+		int ret = lookup_find_await(rq, &again, &now);
+		if (ret != 0)
+			return ret == E_NOSERVER && tries > 1 ? 0 : ret;
+		*found = now;
+		if (found->security != SECURITY_UNCHECKED)
+			return 0;
+		ret = check_await(rq, frame, found, &is_final);
+		if (ret != 0)
+			return ret;
+		is_final |= tries >= LIMIT_BOGUS_TRIES;
+		if (!is_final)
+			note_liar(rq, &now);
+		again.afresh = true;
+	}
+	return 0;
+}
+
+/* Addresses of servers are not checked: what those say is. Nor is what a client wants to check by itself. */
+static int find_await(struct request *rq, const struct frame *frame, struct found *found)
+{
+	if (rq->options.anchors != NULL && !rq->cd && frame->depth == 0)
+		return find_checked_await(rq, frame, found);
+	int ret = lookup_find_await(rq, frame, found);
+	if (ret == 0 && !found->is_cached)
+		keep_found(rq, frame->question, found);
+	return ret;
+}
+
+/* What was told together with an alias, or NULL: where that is not good, the question is asked for itself. */
+static int next_await(struct request *rq, const struct frame *frame, const struct found *told, struct found *found)
+{
+	if (told == NULL)
+		return find_await(rq, frame, found);
+	*found = *told;
+	if (rq->options.anchors == NULL || rq->cd || frame->depth > 0) {
+		keep_found(rq, frame->question, found);
+		return 0;
+	}
+	bool is_final;
+	int ret = check_await(rq, frame, found, &is_final);
+	return ret == 0 && found->security == SECURITY_BOGUS ? find_await(rq, frame, found) : ret;
+}
+
+/* The answer is as good as the worst of its parts. */
+static void weigh(struct request *rq, struct answer *answer, const struct found *found)
+{
+	if (found->security != SECURITY_SECURE && answer->security != SECURITY_BOGUS)
+		answer->security = found->security;
+	if (rq->verdict.ede == EDE_NONE || rq->verdict.why == NULL)
+		return;
+	answer->ede = rq->verdict.ede;
+	answer->ede_extra = rq->verdict.why;
+	rq->verdict = (struct verdict){.ede = EDE_NONE};
 }
 
 int lookup_await(struct request *rq, const struct frame *frame, struct answer *answer)
 {
 	struct question q = *frame->question;
-	*answer = (struct answer){.ede = EDE_NONE};
+	*answer = (struct answer){.ede = EDE_NONE, .security = SECURITY_SECURE};
 	const struct found *told = NULL; /* of the next name, together with the one before */
 	unsigned aliases = 0;
 	counters_add(COUNT_LOOKUPS, 1);
@@ -161,12 +269,16 @@ int lookup_await(struct request *rq, const struct frame *frame, struct answer *a
 		struct found found;
 		struct frame step = {
 			.parent = frame->parent, .question = &q, .depth = frame->depth, .aliases = aliases};
-		int ret = told == NULL ? find_await(rq, &step, &found) : 0;
+		int ret = next_await(rq, &step, told, &found);
 		if (ret != 0)
 			return ret;
-		if (told != NULL)
-			found = *told;
+		weigh(rq, answer, &found);
+		if (answer->security == SECURITY_BOGUS)
+			return 0;
 		told = found.next;
+		if (found.kind == FOUND_ALIAS && q.type == KNOT_RRTYPE_CNAME)
+			found.kind =
+				FOUND_ANSWER; /* what a DNAME makes of the name was asked for, not where it leads */
 		if (found.kind != FOUND_ALIAS) {
 			conclude(rq, answer, &found);
 			return 0;
@@ -210,7 +322,7 @@ bool lookup_stale(struct request *rq, const struct question *asked, struct answe
 {
 	struct question q = *asked;
 	bool is_whole = false;
-	*answer = (struct answer){.ede = EDE_NONE};
+	*answer = (struct answer){.ede = EDE_NONE, .security = SECURITY_UNCHECKED};
 	rq->stale = true;
 	rq->found_stale = false;
 	for (unsigned i = 0; i < LIMIT_ALIASES && !is_whole; i++) {

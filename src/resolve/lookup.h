@@ -21,10 +21,19 @@ enum found_kind {
 struct found {
 	const struct found *next; /* of an alias: what the same resolver said of its target; NULL: look for it */
 	enum found_kind kind;
-	uint16_t count;
-	const struct rrset **set; /* the rrset or rrsets; the CNAME, last, after its DNAME; the SOA and its proofs */
+	enum security security;
+	bool is_cached;   /* it comes from the cache, or from nowhere: special names */
+	struct addr from; /* else from that server */
+	uint16_t count, proofs;
+	const struct rrset **set;   /* the rrset or rrsets; the CNAME, last, after its DNAME; the SOA and its proofs */
+	const struct rrset **proof; /* of a positive answer that a wildcard gave */
+	const uint8_t *denied;      /* of NXDOMAIN: a name above that the server denied too; or NULL */
 };
 
+/* What is known of the question or what servers say of it, not checked, aliases not followed. With frame->afresh from
+ * servers alone. Errors as lookup_await. */
+int lookup_find_await(struct request *rq, const struct frame *frame, struct found *out)
+	__attribute__((warn_unused_result));
 /* What the cache says of the question; false when it does not know. Does not suspend. */
 bool lookup_find_cached(struct request *rq, const struct question *q, struct found *out);
 /* The answer from what the cache has, expired or not; false when it does not have all of it. Does not suspend. */
@@ -34,7 +43,7 @@ bool lookup_stale(struct request *rq, const struct question *q, struct answer *a
 bool lookup_find_above(struct request *rq, const struct question *q, const uint8_t *zone, struct found *out);
 /* The alias that a DNAME makes of the question's name. */
 void lookup_found_dname(struct request *rq, const struct question *q, const struct rrset *dname, struct found *out);
-/* Resolves frame->question into *answer. 0 for every DNS outcome; E_NOSERVER, E_BUDGET, E_TIMEOUT, E_CANCELED,
+/* Resolves frame->question into *answer: bogus where answer->security says so, with the reason and without records. 0 for every DNS outcome; E_NOSERVER, E_BUDGET, E_TIMEOUT, E_CANCELED,
  * E_NOPORT when there is none. */
 int lookup_await(struct request *rq, const struct frame *frame, struct answer *answer)
 	__attribute__((warn_unused_result));

@@ -1,6 +1,8 @@
 /* Decides what a reply is. The order of the checks is the checklist: errors, answers, denials, referrals, the rest. */
 #include "resolve/reply.h"
 
+#include <string.h>
+
 static bool has_any_at(const struct message *msg, const struct question *q)
 {
 	for (uint16_t i = 0; i < msg->count[SECTION_ANSWER]; i++)
@@ -14,6 +16,35 @@ static bool has_answer(const struct message *msg, const struct question *q)
 	if (q->type == KNOT_RRTYPE_ANY)
 		return has_any_at(msg, q);
 	return message_find(msg, SECTION_ANSWER, q->name, q->type) != NULL;
+}
+
+static bool leads_out(const struct rrset *set, const uint8_t *zone)
+{
+	for (uint16_t i = 0; i < set->data.count; i++) {
+		const knot_rdata_t *rdata = rrset_rdata(set, i);
+		uint8_t next[NAME_MAX_LEN];
+		size_t len = name_wire_len(rdata->data, rdata->len);
+		if (len == 0)
+			return true;
+		memcpy(next, rdata->data, len);
+		name_lower(next);
+		if (!name_is_within(next, zone))
+			return true;
+	}
+	return false;
+}
+
+void reply_scrub(struct message *msg, const uint8_t *zone)
+{
+	for (int section = 0; section < SECTIONS; section++) {
+		uint16_t kept = 0;
+		for (uint16_t i = 0; i < msg->count[section]; i++) {
+			const struct rrset *set = &msg->set[section][i];
+			if (set->type != KNOT_RRTYPE_NSEC || !name_is_within(set->owner, zone) || !leads_out(set, zone))
+				msg->set[section][kept++] = *set;
+		}
+		msg->count[section] = kept;
+	}
 }
 
 const struct rrset *reply_alias(const struct message *msg, const uint8_t *zone, const uint8_t *name)
@@ -67,6 +98,28 @@ static bool refers_elsewhere(const struct message *msg)
 	return false;
 }
 
+/* A signed zone's denial, which some give without SOA. */
+static bool has_proof(const struct message *msg, const uint8_t *zone)
+{
+	for (uint16_t i = 0; i < msg->count[SECTION_AUTHORITY]; i++) {
+		const struct rrset *set = &msg->set[SECTION_AUTHORITY][i];
+		if ((set->type == KNOT_RRTYPE_NSEC || set->type == KNOT_RRTYPE_NSEC3) && set->sigs.count > 0 &&
+			name_is_within(set->owner, zone))
+			return true;
+	}
+	return false;
+}
+
+/* Nothing else stands beside an alias (RFC 2181 10.1); where something does, what is signed is the zone's. */
+static bool stands_for_all(const struct message *msg, const uint8_t *zone, const struct question *q)
+{
+	if (q->type == KNOT_RRTYPE_CNAME || q->type == KNOT_RRTYPE_ANY)
+		return false;
+	const struct rrset *alias = reply_alias(msg, zone, q->name);
+	const struct rrset *other = message_find(msg, SECTION_ANSWER, q->name, q->type);
+	return alias != NULL && (other == NULL || alias->sigs.count > 0);
+}
+
 enum reply_kind reply_kind(const struct message *msg, const uint8_t *zone, const struct question *q, bool sent_edns)
 {
 	switch (msg->rcode) {
@@ -79,11 +132,14 @@ enum reply_kind reply_kind(const struct message *msg, const uint8_t *zone, const
 	case KNOT_RCODE_BADCOOKIE: return REPLY_BAD_COOKIE;
 	default: return REPLY_FAILED;
 	}
-	if (has_answer(msg, q))
+	/* Below a DNAME a CNAME is made, not asked for. */
+	bool is_alias = stands_for_all(msg, zone, q);
+	bool is_made = q->type == KNOT_RRTYPE_CNAME && reply_dname(msg, zone, q->name) != NULL;
+	if (!is_alias && !is_made && has_answer(msg, q))
 		return REPLY_ANSWER;
 	if (reply_dname(msg, zone, q->name) != NULL)
 		return REPLY_DNAME;
-	if (q->type != KNOT_RRTYPE_CNAME && reply_alias(msg, zone, q->name) != NULL)
+	if (is_alias)
 		return REPLY_ALIAS;
 	if (msg->rcode == KNOT_RCODE_NXDOMAIN)
 		return REPLY_NXDOMAIN;
@@ -91,6 +147,8 @@ enum reply_kind reply_kind(const struct message *msg, const uint8_t *zone, const
 		return REPLY_NODATA;
 	if (reply_referral(msg, zone, q) != NULL)
 		return REPLY_REFERRAL;
+	if (has_proof(msg, zone) && !refers_elsewhere(msg))
+		return REPLY_NODATA;
 	/* NODATA without SOA is seen in the wild (RFC 2308 2.2, type 3); a referral up or sideways is lameness. */
 	return refers_elsewhere(msg) ? REPLY_LAME : REPLY_EMPTY;
 }

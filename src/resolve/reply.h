@@ -26,6 +26,9 @@ enum reply_kind {
 enum reply_kind reply_kind(const struct message *msg, const uint8_t *zone, const struct question *q, bool sent_edns);
 /* What the same reply means when a resolver gave it: it never refers, and denies without SOA. */
 enum reply_kind reply_kind_of_resolver(const struct message *msg, enum reply_kind kind);
+/* Throws away what no zone may say: NSEC records that lead out of the zone, which would deny other zones' names to whoever
+ * uses them. */
+void reply_scrub(struct message *msg, const uint8_t *zone);
 const char *reply_kind_text(enum reply_kind kind);
 
 /* The NS rrset of a referral: below the zone, at or above the name; NULL when there is none. */

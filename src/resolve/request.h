@@ -3,7 +3,9 @@
  * Lifetime: from resolver_ask to the last waiter's answer; everything found lies in its arena. Thread: the worker's. */
 #pragma once
 
+#include "base/limits.h"
 #include "dns/message.h"
+#include "dns/signature.h"
 #include "resolve/budget.h"
 #include "resolve/failures.h"
 #include "resolve/inflight.h"
@@ -17,14 +19,23 @@ struct resolver {
 	struct hints hints;
 	struct resolve_options options;
 	struct lending lending;
+	struct keyring *keyring;
 	struct upstreams upstreams;
 	struct failures failures; /* lookups that failed a moment ago */
 	struct link jobs;
 	size_t job_count;
 	struct job **bucket;           /* running lookups by question */
 	uint64_t no_route_until_us[2]; /* of IPv4 and IPv6: this machine had none a moment ago */
-	uint64_t primed_until_us;      /* the root's servers are not asked for again before */
-	size_t bytes;                  /* in the arenas of all requests, as last looked at */
+	uint64_t clock_doubted_until_us;
+	uint64_t primed_until_us; /* the root's servers are not asked for again before */
+	size_t bytes;             /* in the arenas of all requests, as last looked at */
+};
+
+/* Why something is bogus, or not proved. */
+struct verdict {
+	int ede; /* enum ede */
+	const char *why;
+	bool elsewhere; /* the chain down to the zone is good: another of its servers may have better */
 };
 
 /* A lookup within a lookup: who asks for what, up to the client's question. */
@@ -32,6 +43,7 @@ struct frame {
 	const struct frame *parent;
 	const struct question *question;
 	unsigned depth;
+	bool afresh;      /* not from the cache: what is there is no good */
 	unsigned aliases; /* that led from the first question of this lookup to this one */
 };
 
@@ -42,12 +54,17 @@ struct request {
 	const struct question *question; /* the client's */
 	struct resolve_options options;  /* as they were when the request began */
 	bool fresh;
-	bool refresh;        /* what will expire soon is asked for again */
-	bool stale;          /* what has expired is good enough; */
-	bool found_stale;    /* and such was found */
-	bool cd;             /* the client checks by itself */
-	unsigned depth;      /* of the lookup that runs now: above 0 for addresses of servers */
-	size_t counted;      /* bytes of the arena that resolver->bytes knows of */
+	bool refresh;     /* what will expire soon is asked for again */
+	bool stale;       /* what has expired is good enough; */
+	bool found_stale; /* and such was found */
+	bool cd;          /* the client checks by itself */
+	unsigned depth;   /* of the lookup that runs now: above 0 for addresses of servers */
+	size_t counted;   /* bytes of the arena that resolver->bytes knows of */
+	struct verdict verdict;
+	struct addr avoid[LIMIT_AVOIDED]; /* servers whose word was bogus */
+	unsigned avoided;
+	unsigned checks;     /* of signatures, so far */
+	unsigned links;      /* of the chain of trust that wait for each other now */
 	struct story *story; /* NULL: not told */
 	struct join *join;   /* the flight of another that is waited for now */
 };

@@ -9,7 +9,9 @@
 #include "base/counters.h"
 #include "base/error.h"
 #include "base/limits.h"
+#include "base/log.h"
 #include "net/fiber.h"
+#include "resolve/anchors.h"
 #include "resolve/lending.h"
 #include "resolve/lookup.h"
 #include "resolve/routes.h"
@@ -40,6 +42,7 @@ struct resolver *resolver_new(const struct resolver_conf *conf)
 	resolver->bucket = xzalloc(JOB_BUCKETS, sizeof(*resolver->bucket));
 	lending_init(resolver);
 	upstreams_init(&resolver->upstreams);
+	resolver->keyring = keyring_new();
 	return resolver;
 }
 
@@ -47,6 +50,8 @@ void resolver_configure(struct resolver *resolver, const struct hints *hints, co
 {
 	routes_ref(options->routes);
 	routes_unref(resolver->options.routes);
+	anchors_ref(options->anchors);
+	anchors_unref(resolver->options.anchors);
 	resolver->hints = *hints;
 	resolver->options = *options;
 }
@@ -159,12 +164,14 @@ static void explain(struct request *rq, struct answer *answer, int ret)
 	}
 	answer->ede_extra = arena_copy(&rq->arena, text, strlen(text) + 1);
 	story_add(rq->story, STORY_BUDGET, clock_mono_us(), "given up: %s", text);
+	char question[NAME_TEXT + TYPE_TEXT];
+	log_info("failed: %s: %s", question_text(rq->question, question, sizeof(question)), text);
 }
 
 static void fail(struct request *rq, struct answer *answer, int ret)
 {
 	struct answer chain = *answer;
-	*answer = (struct answer){.rcode = KNOT_RCODE_SERVFAIL};
+	*answer = (struct answer){.rcode = KNOT_RCODE_SERVFAIL, .security = SECURITY_INDETERMINATE};
 	if (ret == E_MALFORMED) { /* RFC 1034 3.6.2: the loop is shown */
 		answer->set[SECTION_ANSWER] = chain.set[SECTION_ANSWER];
 		answer->count[SECTION_ANSWER] = chain.count[SECTION_ANSWER];
@@ -172,8 +179,22 @@ static void fail(struct request *rq, struct answer *answer, int ret)
 	explain(rq, answer, ret);
 }
 
+/* RFC 4035 5.5. */
+static void fail_bogus(struct request *rq, struct answer *answer)
+{
+	*answer = (struct answer){.rcode = KNOT_RCODE_SERVFAIL,
+		.security = SECURITY_BOGUS,
+		.ede = answer->ede != EDE_NONE ? answer->ede : EDE_DNSSEC_BOGUS,
+		.ede_extra = answer->ede_extra};
+	if (rq->story != NULL)
+		story_add(rq->story, STORY_CHAIN, clock_mono_us(),
+			"bogus: what was said is not what the zone has signed");
+}
+
 static void count(const struct answer *answer)
 {
+	counters_add(COUNT_ANSWERS_SECURE, answer->security == SECURITY_SECURE);
+	counters_add(COUNT_ANSWERS_BOGUS, answer->security == SECURITY_BOGUS);
 	switch (answer->rcode) {
 	case KNOT_RCODE_NOERROR: counters_add(COUNT_ANSWERS_NOERROR, 1); break;
 	case KNOT_RCODE_NXDOMAIN: counters_add(COUNT_ANSWERS_NXDOMAIN, 1); break;
@@ -196,7 +217,7 @@ static void write_answer(struct job *job, struct answer *answer, struct answer_w
 		if (answer_write(wire, &rq->arena, answer, &job->question, job->dnssec_ok) != 0)
 			*wire = (struct answer_wire){0};
 	}
-	if (is_worth_keeping(ret))
+	if (is_worth_keeping(ret) || answer->security == SECURITY_BOGUS)
 		wire->ttl_s = job->failed_for_s > 0 ? job->failed_for_s : LIMIT_FAILURE_TTL_S;
 }
 
@@ -225,6 +246,7 @@ static void free_job(struct job *job)
 	loop_timer_cancel(job->request.resolver->conf.loop, &job->stale_timer);
 	count_bytes(&job->request, 0);
 	routes_unref(job->request.options.routes);
+	anchors_unref(job->request.options.anchors);
 	arena_deinit(&job->request.arena);
 	free(job);
 }
@@ -265,6 +287,37 @@ static void limit_wait(struct job *job)
 	rq->story = story;
 }
 
+/* RFC 9520: what failed a moment ago is not tried again. */
+static bool has_just_failed(struct job *job, struct answer *answer, int *ret)
+{
+	struct request *rq = &job->request;
+	uint64_t now_us = request_now_us(rq);
+	const struct failure *failure =
+		rq->fresh ? NULL : failures_find(&rq->resolver->failures, &job->question, rq->cd, now_us);
+	if (failure == NULL)
+		return false;
+	job->failed_for_s = (uint32_t)((failure->until_us - now_us + 999999) / 1000000);
+	*ret = failure->error;
+	*answer = (struct answer){.ede = failure->ede};
+	if (failure->error == 0)
+		answer->security = SECURITY_BOGUS;
+	return true;
+}
+
+static void note_failure(struct job *job, struct answer *answer, int ret)
+{
+	struct request *rq = &job->request;
+	bool is_bogus = answer->security == SECURITY_BOGUS;
+	if (job->failed_for_s > 0) {
+		if (!is_bogus)
+			answer->ede = EDE_CACHED_ERROR;
+		return;
+	}
+	if ((is_worth_keeping(ret) || is_bogus) && !rq->fresh && !rq->refresh)
+		failures_note(&rq->resolver->failures, &job->question, rq->cd,
+			&(struct failure){.error = ret, .ede = answer->ede}, request_now_us(rq));
+}
+
 static void run_job(void *arg)
 {
 	struct job *job = arg;
@@ -272,17 +325,14 @@ static void run_job(void *arg)
 	struct frame frame = {.question = &job->question};
 	struct answer *answer = arena_alloc(&rq->arena, sizeof(*answer));
 	limit_wait(job);
-	int ret = rq->fresh ? 0
-			    : failures_find(&rq->resolver->failures, &job->question, rq->cd, request_now_us(rq),
-				      &job->failed_for_s);
-	if (ret == 0)
+	int ret = 0;
+	if (!has_just_failed(job, answer, &ret))
 		ret = lookup_await(rq, &frame, answer);
 	if (ret != 0)
 		fail(rq, answer, ret);
-	if (job->failed_for_s > 0)
-		answer->ede = EDE_CACHED_ERROR;
-	else if (is_worth_keeping(ret) && !rq->fresh && !rq->refresh)
-		failures_note(&rq->resolver->failures, &job->question, rq->cd, ret, request_now_us(rq));
+	else if (answer->security == SECURITY_BOGUS)
+		fail_bogus(rq, answer);
+	note_failure(job, answer, ret);
 	if (ret != 0 && answer_stale(job, answer))
 		ret = 0;
 	count(answer);
@@ -306,6 +356,8 @@ static struct job *make_job(struct resolver *resolver, const struct ask *ask, co
 	rq->resolver = resolver;
 	rq->options = resolver->options;
 	routes_ref(rq->options.routes);
+	anchors_ref(rq->options.anchors);
+	rq->verdict.ede = EDE_NONE;
 	rq->cd = ask->cd;
 	rq->fresh = ask->fresh;
 	rq->refresh = ask->refresh;
@@ -370,6 +422,8 @@ void resolver_free(struct resolver *resolver)
 	}
 	lending_deinit(resolver);
 	routes_unref(resolver->options.routes);
+	anchors_unref(resolver->options.anchors);
+	keyring_free(resolver->keyring);
 	free(resolver->bucket);
 	free(resolver);
 }

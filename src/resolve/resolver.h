@@ -35,14 +35,18 @@ struct resolve_options {
 	bool query_loopback; /* upstream addresses in 127/8 and ::1 are allowed: for labs */
 	bool query_private;  /* those of private networks too, whoever names them */
 	enum glue glue;
-	bool stale;            /* what has expired is given where nothing better can be had (RFC 8767) */
-	bool nxdomain_cut;     /* a name that does not exist has none below it (RFC 8020), though nobody proves it */
-	bool priming;          /* the root's servers are asked who they are (RFC 9609) */
-	struct routes *routes; /* zones for which the operator says whom to ask; NULL: none */
+	bool stale;        /* what has expired is given where nothing better can be had (RFC 8767) */
+	bool nxdomain_cut; /* a name that does not exist has none below it (RFC 8020), though nobody proves it */
+	bool priming;      /* the root's servers are asked who they are (RFC 9609) */
+	uint16_t nsec3_iterations; /* with more, a denial by NSEC3 counts as unsigned */
+	bool sha1;                 /* signatures and digests with SHA-1 count */
+	struct routes *routes;     /* zones for which the operator says whom to ask; NULL: none */
+	struct anchors *anchors;   /* of the chain of trust; NULL: nothing is validated */
 };
 
 enum { RESOLVER_LOAN_USER = 32 }; /* user bytes that the pool's loans must have */
 
+struct anchors;
 struct inflight;
 struct routes;
 

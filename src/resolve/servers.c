@@ -44,6 +44,9 @@ static void weigh(const struct request *rq, struct cut_address *address)
 	uint32_t us = facts.srtt_us != 0 ? facts.srtt_us + facts.rttvar_us : STRANGER_US;
 	address->cost_us = us + silence_cost_us(&facts, request_now_us(rq));
 	address->is_deaf = is_deaf(&facts, request_now_us(rq));
+	for (unsigned i = 0; i < rq->avoided; i++)
+		address->is_liar |= addr_equal(&rq->avoid[i], &address->addr);
+	address->dropped |= address->is_liar;
 }
 
 static void weigh_new(const struct request *rq, struct cut *cut)
@@ -184,6 +187,7 @@ static int ask_address_await(struct request *rq, const struct cut *cut, struct c
 	uint32_t rtt_us = 0;
 	address->tries++;
 	out->kind = REPLY_KINDS; /* none yet */
+	out->from = address->addr;
 	int ret = exchange_await(rq, &ex, &out->msg, &rtt_us);
 	if (is_final(ret))
 		return ret;
@@ -193,6 +197,7 @@ static int ask_address_await(struct request *rq, const struct cut *cut, struct c
 	}
 	if (rtt_us > 0)
 		facts_note_reply(rq->resolver->conf.facts, &address->addr, rtt_us);
+	reply_scrub(&out->msg, cut->zone);
 	out->kind = reply_kind(&out->msg, cut->zone, q, ex.edns);
 	if (cut->recursive)
 		out->kind = reply_kind_of_resolver(&out->msg, out->kind);
@@ -212,6 +217,19 @@ static int ask_address_await(struct request *rq, const struct cut *cut, struct c
 	if (address->no_edns && address->no_edns_shown && rtt_us > 0)
 		facts_note_no_edns(rq->resolver->conf.facts, &address->addr);
 	return 0;
+}
+
+/* Whose word was bogus is asked again when nobody else is left: it may have been another's. */
+static bool forgive_liars(struct cut *cut)
+{
+	bool any = false;
+	for (unsigned i = 0; i < cut->addresses; i++) {
+		struct cut_address *address = &cut->address[i];
+		any |= address->is_liar;
+		address->dropped &= !address->is_liar;
+		address->is_liar = false;
+	}
+	return any;
 }
 
 /* Nobody knew more: the name has nothing of the type. Nothing else of such a reply counts. */
@@ -238,7 +256,7 @@ int servers_ask_await(
 		int ret;
 		if (address == NULL) {
 			ret = find_addresses_await(rq, frame, cut);
-			if (ret == E_NOSERVER && cut_add_glue(cut, rq))
+			if (ret == E_NOSERVER && (cut_add_glue(cut, rq) || forgive_liars(cut)))
 				ret = 0;
 			if (ret == E_NOSERVER && empty > 0)
 				return believe_empty(out);

@@ -11,6 +11,7 @@
 
 struct reply {
 	struct message msg;
+	struct addr from;
 	enum reply_kind kind; /* never EMPTY, LAME, FAILED or NO_EDNS: those servers are passed over */
 };
 

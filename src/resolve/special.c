@@ -131,7 +131,11 @@ static const struct rrset *soa_of(struct request *rq, const uint8_t *zone)
 
 static void say(struct request *rq, struct found *out, enum found_kind kind, const struct rrset *set)
 {
-	*out = (struct found){.kind = kind, .count = 1, .set = arena_alloc(&rq->arena, sizeof(*out->set))};
+	*out = (struct found){.kind = kind,
+		.security = SECURITY_INSECURE,
+		.is_cached = true,
+		.count = 1,
+		.set = arena_alloc(&rq->arena, sizeof(*out->set))};
 	out->set[0] = set;
 }
 

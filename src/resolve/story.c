@@ -47,6 +47,6 @@ struct story_event *story_add(struct story *story, enum story_kind kind, uint64_
 const char *story_kind_text(enum story_kind kind)
 {
 	static const char *const words[STORY_KINDS] = {"cache", "ask", "reply", "timeout", "mismatch", "error", "tcp",
-		"route", "referral", "alias", "address", "budget", "answer"};
+		"route", "referral", "alias", "address", "chain", "budget", "answer"};
 	return words[kind];
 }

@@ -65,7 +65,8 @@ max-negative-ttl=3600
 BERTHD = """\
 listen: [{address}]
 workers: 1
-resolver: {{trust-anchors: none, root-hints: "{hints}"}}
+resolver: {{root-hints: "{hints}"}}
+dnssec: {{validate: false}}
 control: {{socket: "{place}/control"}}
 history: {{loans: false}}
 log: {{level: warning}}

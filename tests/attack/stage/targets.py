@@ -129,7 +129,8 @@ class Berthd(Target):
                                  "control": {"socket": str(self.control_socket)},
                                  "history": {"file": str(ground.place / "history.db")}, "web": {"listen": []}}
         whole.update({key: entry for key, entry in self.config.items() if key != "resolver"})
-        whole["resolver"] = {"trust-anchors": "none", "root-hints": str(hints), **self.config.get("resolver", {})}
+        whole["resolver"] = {"root-hints": str(hints), **self.config.get("resolver", {})}
+        whole["dnssec"] = {"validate": False, **self.config.get("dnssec", {})}
         file = ground.place / "berthd.yaml"
         file.write_text(to_yaml(whole))
         return [str(program), "-c", str(file)]

@@ -62,7 +62,7 @@ static struct answer example(bool secure)
 	set_add_to(&arena, &a->sigs, "\0\1\xd\2\0\0\1\x2c\0\0\0\0\0\0\0\0\0\1\0sig", 22);
 	set_add(&arena, soa, "\0\0\0\0\0\1\0\0\0\1\0\0\0\1\0\0\0\1\0\0\0\1", 22);
 	set_add(&arena, nsec, "\0\0\1\x40", 4);
-	return (struct answer){.secure = secure,
+	return (struct answer){.security = secure ? SECURITY_SECURE : SECURITY_INSECURE,
 		.ede = EDE_NONE,
 		.set = {[SECTION_ANSWER] = sets_of(a, NULL), [SECTION_AUTHORITY] = sets_of(soa, nsec)},
 		.count = {[SECTION_ANSWER] = 1, [SECTION_AUTHORITY] = 2}};

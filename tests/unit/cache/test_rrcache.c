@@ -33,12 +33,19 @@ static int end(void **state)
 	return 0;
 }
 
+static void store(const struct cache_key *key, enum cache_kind kind, enum rank rank, uint32_t ttl_s,
+	const struct rrset *const *sets, uint16_t count)
+{
+	rrcache_put(cache, key,
+		&(struct cache_value){.kind = kind, .rank = rank, .ttl_s = ttl_s, .count = count, .set = sets});
+}
+
 static void put_in(enum cache_space space, const char *name, uint16_t type, enum cache_kind kind, enum rank rank,
 	uint32_t ttl_s, const char *bytes)
 {
 	const struct rrset *set = set_a(&arena, name, ttl_s, bytes);
 	struct cache_key key = {set->owner, type, space};
-	rrcache_put(cache, &key, kind, rank, ttl_s, &set, 1);
+	store(&key, kind, rank, ttl_s, &set, 1);
 }
 
 static void put(
@@ -208,10 +215,10 @@ static void test_copies(void **state)
 	set_add(&arena, (struct rrset *)sets[1], "\5hello", 6);
 	sets[2] = set_a(&arena, ".", 10, "\0\0\0\3");
 	uint8_t *name = set_name(&arena, "denied.example");
-	rrcache_put(cache, &(struct cache_key){name, A, CACHE_RRSET}, CACHE_NODATA, RANK_ANSWER, 300, sets, 3);
+	store(&(struct cache_key){name, A, CACHE_RRSET}, CACHE_NODATA, RANK_ANSWER, 300, sets, 3);
 	fake_pass_s(250);
 	assert_int_equal(rrcache_get(cache, &arena, &(struct cache_key){name, A, CACHE_RRSET}, RANK_ANSWER, &found), 0);
-	rrcache_put(cache, &(struct cache_key){name, A, CACHE_RRSET}, CACHE_NODATA, RANK_ANSWER, 300, sets,
+	store(&(struct cache_key){name, A, CACHE_RRSET}, CACHE_NODATA, RANK_ANSWER, 300, sets,
 		1); /* frees what was copied */
 	assert_int_equal(found.kind, CACHE_NODATA);
 	assert_int_equal(found.count, 3);
@@ -225,7 +232,7 @@ static void test_copies(void **state)
 	assert_int_equal(found.set[1]->ttl_s, 50);
 	assert_int_equal(found.set[2]->ttl_s, 10); /* never more than it had */
 	/* Nothing but the fact: a denial without proof. */
-	rrcache_put(cache, &(struct cache_key){name, 0, CACHE_NAME}, CACHE_NXDOMAIN, RANK_ANSWER, 300, NULL, 0);
+	store(&(struct cache_key){name, 0, CACHE_NAME}, CACHE_NXDOMAIN, RANK_ANSWER, 300, NULL, 0);
 	assert_int_equal(rrcache_get(cache, &arena, &(struct cache_key){name, 0, CACHE_NAME}, RANK_ANSWER, &found), 0);
 	assert_int_equal(found.count, 0);
 }
@@ -259,8 +266,8 @@ static void test_bytes(void **state)
 	rrcache_state(cache, &now);
 	uint64_t entries = now.entries;
 	const struct rrset *one = huge;
-	rrcache_put(cache, &(struct cache_key){huge->owner, KNOT_RRTYPE_TXT, CACHE_RRSET}, CACHE_POSITIVE, RANK_ANSWER,
-		300, &one, 1);
+	store(&(struct cache_key){huge->owner, KNOT_RRTYPE_TXT, CACHE_RRSET}, CACHE_POSITIVE, RANK_ANSWER, 300, &one,
+		1);
 	rrcache_state(cache, &now);
 	assert_int_equal(now.entries, entries);
 	assert_int_equal(get("huge.example", KNOT_RRTYPE_TXT, RANK_ANSWER, NULL), -1);
@@ -286,8 +293,8 @@ static void *hammer(void *arg)
 		snprintf(name, sizeof(name), "n%zu.example", (size_t)((i * 7 + (uintptr_t)arg) % 500));
 		const struct rrset *set = set_a(&mine, name, 300, "\0\0\0\1");
 		if (i % 3 == 0)
-			rrcache_put(cache, &(struct cache_key){set->owner, A, CACHE_RRSET}, CACHE_POSITIVE, RANK_ANSWER,
-				300, &set, 1);
+			store(&(struct cache_key){set->owner, A, CACHE_RRSET}, CACHE_POSITIVE, RANK_ANSWER, 300, &set,
+				1);
 		else if (rrcache_get(cache, &mine, &(struct cache_key){set->owner, A, CACHE_RRSET}, RANK_ANSWER,
 				 &found) == 0 &&
 			 rrset_rdata(found.set[0], 0)->data[3] != 1)

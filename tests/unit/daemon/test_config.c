@@ -40,7 +40,7 @@ static void assert_default(const struct config *c)
 	assert_int_equal(port_set_count(c->ports.exclude), 0);
 	assert_int_equal(port_set_count(c->ports.include), 0);
 	assert_null(c->resolver.root_hints);
-	assert_null(c->resolver.trust_anchors);
+	assert_true(c->dnssec.validate && c->dnssec.builtin && c->dnssec.sha1 && c->dnssec.anchor_count == 0);
 	assert_true(c->resolver.minimise && c->resolver.ipv4 && c->resolver.ipv6);
 	assert_false(c->resolver.query_loopback);
 	assert_true(c->resolver.query_private && c->resolver.priming);
@@ -118,11 +118,12 @@ static void test_every_key(void **state)
 		"ports: {range: 50000-65535, lend: reserved, pool: 100, max: 300, uses: 7, age: 0, "
 		"exclude: [51820, 60100-60199,\n"
 		"  \"mdns, 60000, 60150-60200\", Domain], include: [64738, \"https,51413\"]}\n"
-		"resolver: {root-hints: /dev/null, trust-anchors: none, minimise: no, ipv4: true,\n"
+		"resolver: {root-hints: /dev/null, minimise: no, ipv4: true,\n"
 		"  ipv6: off, query-loopback: on, query-private: no, priming: off, glue: verified, nxdomain-cut: on,\n"
 		"  forward: [{zone: ., to: [192.0.2.9, 192.0.2.10@5353], first: yes},\n"
 		"    {zone: example.org, to: [192.0.2.2]}],\n"
 		"  stub: [{zone: corp.example, to: [10.0.0.1]}], ordinary: [test, 10.in-addr.arpa]}\n"
+		"dnssec: {validate: no, sha1: off, negative: [{zone: example.net, until: 2026-12-31}, {zone: example.com}]}\n"
 		"cache: {memory: 1G, ttl-min: 5, ttl-max: 604800, stale: 1d, prefetch: no}\n"
 		"identity: {version: none of yours, name: a}\n"
 		"access: {allow: [192.0.2.0/24, \"2001:db8::/32\"]}\n"
@@ -170,7 +171,7 @@ static void test_every_key(void **state)
 		assert_true(port_set_has(c->ports.include, in[i]));
 	assert_int_equal(port_set_count(c->ports.include), 3);
 	assert_string_equal(c->resolver.root_hints, "/dev/null");
-	assert_string_equal(c->resolver.trust_anchors, "none");
+	assert_true(!c->dnssec.validate && !c->dnssec.sha1 && c->dnssec.negative[0].until_s == 1798675200);
 	assert_false(c->resolver.minimise || c->resolver.ipv6);
 	assert_true(c->resolver.ipv4 && c->resolver.query_loopback);
 	assert_int_equal(c->cache.memory, 1 << 30);
@@ -294,10 +295,10 @@ static const struct wrong wrongs[] = {
 		"b.yaml:3: the indentation does not fit the lines above; indent the keys of a section alike"},
 	{"? [a]\n: b\n", "b.yaml:1: a list or a section where a key has to be; write KEY: VALUE"},
 	{"hello\n",
-		"b.yaml:1: not a section; write KEY: VALUE lines, with keys of listen, workers, user, ports, resolver, "
+		"b.yaml:1: not a section; write KEY: VALUE lines, with keys of listen, workers, user, ports, resolver, dnssec, "
 		"cache, identity, access, web, history, control, log"},
 	{"- a\n",
-		"b.yaml:1: not a section; write KEY: VALUE lines, with keys of listen, workers, user, ports, resolver, "
+		"b.yaml:1: not a section; write KEY: VALUE lines, with keys of listen, workers, user, ports, resolver, dnssec, "
 		"cache, identity, access, web, history, control, log"},
 	{"listen: [::1]\n", "b.yaml:1: a value that has to be in quotes, as \"::1\" has in a list; quote it"},
 	/* keys */
@@ -311,7 +312,7 @@ static const struct wrong wrongs[] = {
 		"b.yaml:2: ports.workers: there is no such key; did you mean workers, which stands at the "
 		"left margin?"},
 	{"colour: red\n",
-		"b.yaml:1: colour: there is no such key; the keys are listen, workers, user, ports, resolver, "
+		"b.yaml:1: colour: there is no such key; the keys are listen, workers, user, ports, resolver, dnssec, "
 		"cache, identity, access, web, history, control, log"},
 	{"cache: {colour: red}\n", "b.yaml:1: cache.colour: there is no such key; those of cache are memory, ttl-min, "
 				   "ttl-max, stale, prefetch"},
@@ -416,8 +417,8 @@ static const struct wrong wrongs[] = {
 	{"resolver:\n  root-hints: /nowhere/at/all\n", "b.yaml:2: resolver.root-hints: \"/nowhere/at/all\" cannot be "
 						       "opened: No such file or directory; name a file "
 						       "that berthd can read"},
-	{"resolver:\n  trust-anchors: /\n",
-		"b.yaml:2: resolver.trust-anchors: \"/\" cannot be opened: Is a directory; name "
+	{"dnssec:\n  anchors: [/]\n",
+		"b.yaml:2: dnssec.anchors: \"/\" cannot be opened: Is a directory; name "
 		"a file that berthd can read"},
 	{"cache: {memory: 1023K}\n",
 		"b.yaml:1: cache.memory: \"1023K\" is not a size of memory; write 1M to 1T, for example 256M"},
