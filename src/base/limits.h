@@ -8,6 +8,9 @@
 #define LIMIT_MESSAGE_RRS 4096  /* records kept of one reply; a 64 KiB message could hold 5,461 */
 #define LIMIT_SIGS                                                                                                     \
 	8 /* signatures kept of an rrset: two algorithms, each rolled over, are four (KeyTrap, CVE-2023-50387) */
+#define LIMIT_SIGNED_BYTES                                                                                             \
+	(128u << 10) /* signed data of an rrset: each record has its owner in full there, 16 times what a message held */
+#define LIMIT_KEYS        512   /* public keys that a worker keeps parsed */
 #define LIMIT_RRSET_BYTES 60000 /* an rrset that no message could carry is refused */
 
 /* --- one client request (struct budget) --- */
