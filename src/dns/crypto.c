@@ -35,8 +35,8 @@ static const struct scheme schemes[ALGORITHMS] = {
 	[7] = {"RSA", .hash = HASH_SHA1, .bits_min = 512},
 	[8] = {"RSA", .hash = HASH_SHA256, .bits_min = 512},
 	[10] = {"RSA", .hash = HASH_SHA512, .bits_min = 1024},
-	[13] = {"EC", "prime256v1", HASH_SHA256, 64, 64},
-	[14] = {"EC", "secp384r1", HASH_SHA384, 96, 96},
+	[13] = {"EC", "prime256v1", HASH_SHA256, .key_len = 64, .signature_len = 64},
+	[14] = {"EC", "secp384r1", HASH_SHA384, .key_len = 96, .signature_len = 96},
 	[15] = {"ED25519", .key_len = 32, .signature_len = 64},
 	[16] = {"ED448", .key_len = 57, .signature_len = 114},
 };

@@ -41,6 +41,15 @@ static int verify(const struct rrset *set, const struct rrsig *sig, const struct
 	return ret;
 }
 
+/* malloc's, without the padding that libknot adds, so that ASan sees a byte too many. */
+static knot_rdata_t *tight_rdata(const void *data, uint16_t len)
+{
+	knot_rdata_t *rdata = malloc(sizeof(*rdata) + len);
+	rdata->len = len;
+	memcpy(rdata->data, data, len);
+	return rdata;
+}
+
 static struct rrset *keys_of(struct zone *of)
 {
 	for (size_t i = 0; i < of->count; i++)
@@ -240,9 +249,7 @@ static void test_truncated_keys(void **state)
 		struct rrsig sig = zone_sig(&zone, set, i);
 		struct dnskey whole = zone_key_of(keys, &sig), key;
 		for (uint16_t len = 5; len < whole.rdata->len; len++) {
-			/* malloc's, so that ASan sees a byte too many. */
-			knot_rdata_t *rdata = malloc(sizeof(*rdata) + len);
-			knot_rdata_init(rdata, len, whole.rdata->data);
+			knot_rdata_t *rdata = tight_rdata(whole.rdata->data, len);
 			assert_int_equal(dnskey_read(&key, rdata), 0);
 			key.tag = sig.tag;
 			assert_int_not_equal(verify(set, &sig, &key), 0);
@@ -449,8 +456,7 @@ static void test_broken_rdata(void **state)
 	for (size_t i = 0; i < COUNT_OF(cases); i++)
 		for (uint16_t len = 0; len <= cases[i].len; len++) {
 			struct rrset set = set_of("x", cases[i].type, cases[i].rdata, len);
-			knot_rdata_t *rdata = malloc(sizeof(*rdata) + len);
-			knot_rdata_init(rdata, len, (const uint8_t *)cases[i].rdata);
+			knot_rdata_t *rdata = tight_rdata(cases[i].rdata, len);
 			set.data.rdata = rdata;
 			int ret = canonical_sign_data(&data, &arena, &set, &sig);
 			assert_int_equal(ret, len >= cases[i].least ? 0 : E_MALFORMED);
