@@ -122,7 +122,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct pieces from = {.at = data, .left = size};
 	struct arena arena;
 	arena_init(&arena);
-	size_t key_len = number(&from) * 3, sig_len = number(&from) * 3;
+	size_t key_len = number(&from) << 8, sig_len;
+	key_len |= number(&from);
+	sig_len = number(&from) << 8;
+	sig_len |= number(&from);
 	knot_rdata_t *key = piece(&from, key_len), *sig = piece(&from, sig_len);
 	try_records(&arena, &from, key, sig);
 	free(key);
