@@ -84,6 +84,23 @@ void arena_reset(struct arena *arena)
 	}
 }
 
+struct arena_mark arena_mark(const struct arena *arena)
+{
+	return (struct arena_mark){.chunk = arena->chunks, .pos = arena->pos, .used = arena->used};
+}
+
+void arena_release(struct arena *arena, const struct arena_mark *mark)
+{
+	while (arena->chunks != mark->chunk) {
+		struct arena_chunk *chunk = arena->chunks;
+		arena->chunks = chunk->next;
+		free(chunk);
+	}
+	arena->pos = mark->pos;
+	arena->end = mark->chunk != NULL ? mark->chunk->data + mark->chunk->size : NULL;
+	arena->used = mark->used;
+}
+
 static void add_chunk(struct arena *arena, size_t size)
 {
 	size_t room = size > CHUNK_SIZE ? size : CHUNK_SIZE;

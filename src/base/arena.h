@@ -29,6 +29,17 @@ void arena_reset(struct arena *arena);
 void *arena_alloc(struct arena *arena, size_t size) __attribute__((malloc, returns_nonnull, nonnull));
 void *arena_zalloc(struct arena *arena, size_t size) __attribute__((malloc, returns_nonnull, nonnull));
 void *arena_copy(struct arena *arena, const void *data, size_t len) __attribute__((returns_nonnull));
+
+/* A place to go back to: what is allocated after arena_mark is given back by arena_release, newest mark first. A reset
+ * makes marks void. */
+struct arena_mark {
+	struct arena_chunk *chunk;
+	uint8_t *pos;
+	size_t used;
+};
+struct arena_mark arena_mark(const struct arena *arena);
+void arena_release(struct arena *arena, const struct arena_mark *mark);
+
 static inline size_t arena_used(const struct arena *arena)
 {
 	return arena->used;

@@ -50,7 +50,8 @@ int rrsig_read(struct rrsig *out, struct arena *arena, const knot_rdata_t *rdata
 bool dnskey_may_sign(const struct dnskey *key);
 
 /* Algorithms 5, 7, 8, 10, 13, 14, 15, 16; those with SHA-1 (5, 7) only with sha1, and all only where the library has
- * them. Others are unknown here: what is signed by nothing else counts as unsigned (RFC 4035 5.2). */
+ * them: the first call finds out, which takes some milliseconds and is better made at start. Others are unknown here:
+ * what is signed by nothing else counts as unsigned (RFC 4035 5.2). */
 bool algorithm_is_supported(uint8_t algorithm, bool sha1);
 /* Digest types 1 (SHA-1; the same), 2 and 4. */
 bool digest_is_supported(uint8_t digest_type, bool sha1);

@@ -8,11 +8,12 @@
  * 6, RFC 4035 5.3, RFC 6840. Ownership: the caller's. Thread: a keyring is one thread's. Never suspends. */
 #pragma once
 
-#include "dns/dnssec.h"
+#include "dns/keyring.h"
 
 enum signature_look {
 	SIGNATURE_WORTH, /* a try */
-	SIGNATURE_WRONG, /* covers another type, has more labels than the owner, or a signer that is not at or above it */
+	SIGNATURE_WRONG, /* covers another type, has more labels than the owner, or a signer that is not at or above it
+			    (or below the wildcard that the labels mean) */
 	SIGNATURE_EXPIRED,
 	SIGNATURE_EARLY,     /* not valid yet */
 	SIGNATURE_BACKWARDS, /* it ends before it begins */
@@ -29,13 +30,9 @@ bool signature_is_of_wildcard(const struct rrsig *sig, const struct rrset *set);
  * signature expires (RFC 4035 5.3.3). */
 uint32_t signature_ttl(const struct rrsig *sig, const struct rrset *set, uint32_t now_s);
 
-/* Public keys as the library wants them, the least recently used thrown out. */
-struct keyring;
-struct keyring *keyring_new(void);
-void keyring_free(struct keyring *keyring);
-
-/* 0: the key has made the signature of exactly these records. E_MISMATCH: it has not. E_MALFORMED: the key or the
- * signature is not of its algorithm's form, or that algorithm is not supported. Tag and algorithm are compared first and
- * for free. `scratch` holds the signed data, at most some 128 KiB, and gives it back. */
+/* 0: the key has made the signature of exactly these records. E_MISMATCH: it has not. E_MALFORMED: the key, the
+ * signature or the records are not of their form, the signed data would be more than LIMIT_SIGNED_BYTES, or the algorithm
+ * is not supported. Tag and algorithm are compared first and for free. `scratch` holds the signed data, twice where the
+ * records have to be put in order, and gives it back. */
 int signature_verify(struct keyring *keyring, struct arena *scratch, const struct rrset *set, const struct rrsig *sig,
 	const struct dnskey *key) __attribute__((warn_unused_result));

@@ -76,6 +76,34 @@ static void test_reset(void **state)
 	arena_deinit(&arena);
 }
 
+static void test_release(void **state)
+{
+	static const size_t before[] = {0, 1, 16000, 16320, 1 << 20}, after[] = {1, 400, 16320, 40000, 1 << 20};
+	struct arena arena;
+	(void)state;
+	arena_init(&arena);
+	struct arena_mark empty = arena_mark(&arena);
+	for (size_t i = 0; i < COUNT_OF(before); i++) {
+		uint8_t *kept = arena_zalloc(&arena, before[i] + 1);
+		struct arena_mark mark = arena_mark(&arena);
+		size_t used = arena_used(&arena);
+		for (size_t j = 0; j < COUNT_OF(after); j++)
+			memset(arena_alloc(&arena, after[j]), 0xee, after[j]);
+		arena_release(&arena, &mark);
+		assert_int_equal(arena_used(&arena), used);
+		assert_ptr_equal(arena.chunks, mark.chunk);
+		assert_int_equal(kept[0] | kept[before[i]], 0);
+		arena_release(&arena, &mark); /* twice is harmless */
+		memset(arena_alloc(&arena, after[0]), 0, after[0]);
+		arena_release(&arena, &mark);
+	}
+	arena_release(&arena, &empty);
+	assert_null(arena.chunks);
+	assert_int_equal(arena_used(&arena), 0);
+	assert_non_null(arena_alloc(&arena, 0));
+	arena_deinit(&arena);
+}
+
 static void test_huge(void **state)
 {
 	struct arena arena;
@@ -99,6 +127,7 @@ int main(void)
 		cmocka_unit_test(test_empty),
 		cmocka_unit_test(test_no_overlap),
 		cmocka_unit_test(test_reset),
+		cmocka_unit_test(test_release),
 		cmocka_unit_test(test_huge),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
