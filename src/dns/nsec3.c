@@ -125,13 +125,14 @@ static bool find_at(struct record *out, const struct denial *denial, const uint8
 	return false;
 }
 
-/* The last record of the chain leads back to the first; one that leads to itself is alone, and spans all but itself. */
+/* The last record of the chain leads back to the first; one that leads to itself is alone, and spans all but itself: no
+ * other hash is its own, so what is neither after nor before is the owner. */
 static bool is_between(const struct record *record, const uint8_t hash[static NSEC3_HASH])
 {
 	bool after = memcmp(record->owner, hash, NSEC3_HASH) < 0, before = memcmp(hash, record->next, NSEC3_HASH) < 0;
 	if (memcmp(record->owner, record->next, NSEC3_HASH) < 0)
 		return after && before;
-	return (after || before) && memcmp(record->owner, hash, NSEC3_HASH) != 0;
+	return after || before;
 }
 
 static bool find_cover(struct record *out, const struct denial *denial, const uint8_t hash[static NSEC3_HASH])

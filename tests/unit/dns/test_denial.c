@@ -429,6 +429,10 @@ static const struct row nsec3_rows[] = {
 	{"M d.z 0 NS SOA RRSIG", "ds d.z", "unknown"},
 	{"M z 0 NS SOA", "type z DS", "no"},
 	{"M z 0 NS SOA", "ds z", "unknown"},
+	{"M z 0 A", "ds z", "unknown"},
+	{"M z 0 A", "ds y", "unknown"},
+	{"M z 0 A", "ds a.y", "unknown"},
+	{"M z 0 A", "type y A", "no"},
 	/* NODATA */
 	{"M x.z 0 A", "type x.z MX", "denied"},
 	{"M x.z 0 A", "type x.z A", "no"},
@@ -477,6 +481,12 @@ static void test_nsec3_around(void **state)
 	check(&z, &one);
 	check(&z, &(struct row){"one", "type z A", "denied"});
 	check(&z, &(struct row){"one", "closer z 0", "no"});
+	/* A wildcard above the zone: what would be hashed is not of the zone. */
+	sets_begin(&z, &arena, "y.z");
+	sets_nsec3(&z, "y.z", "y.z", 0, "SOA NS");
+	check(&z, &(struct row){"above", "closer a.y.z 0", "no"});
+	check(&z, &(struct row){"above", "closer a.y.z 1", "no"});
+	check(&z, &(struct row){"above", "closer a.y.z 2", "denied"});
 	sets_begin(&z, &arena, "z");
 	sets_nsec3_hashed(&z, high, low, 0, "A");
 	check(&z, &last);
@@ -586,6 +596,17 @@ static void test_parameters(void **state)
 	sets_salt(&z, "ab", 1);
 	sets_nsec3(&z, "x.z", NULL, 0, "MX");
 	check(&z, &denied);
+	/* A span under other parameters covers nothing. */
+	for (unsigned i = 0; i < 4; i++) {
+		static const char *const salts[] = {"ab", "ab", "ac", "abab"};
+		static const uint16_t iterations[] = {1, 2, 1, 1};
+		sets_begin(&z, &arena, "z");
+		sets_salt(&z, "ab", 1);
+		sets_nsec3(&z, "z", NULL, 0, "SOA NS");
+		sets_salt(&z, salts[i], iterations[i]);
+		sets_nsec3_hashed(&z, "00000000000000000000000000000000", "vvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvv", 0, "A");
+		check(&z, &(struct row){"span", "closer x.z 1", i == 0 ? "denied" : "no"});
+	}
 	/* What cannot be used is not the first. */
 	sets_begin(&z, &arena, "z");
 	sets_salt(&z, "cd", 100);
