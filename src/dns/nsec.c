@@ -35,9 +35,18 @@ static int compare_level(const uint8_t *a, const uint8_t *b, unsigned labels, un
 	return result;
 }
 
+/* In line: this order is what sorted caches search by. */
+static unsigned count_labels(const uint8_t *name)
+{
+	unsigned count = 0;
+	for (; name[0] != 0; name += 1 + name[0])
+		count++;
+	return count;
+}
+
 static int compare(const uint8_t *a, const uint8_t *b, unsigned *common)
 {
-	unsigned a_labels = name_labels(a), b_labels = name_labels(b);
+	unsigned a_labels = count_labels(a), b_labels = count_labels(b);
 	unsigned labels = a_labels < b_labels ? a_labels : b_labels;
 	for (unsigned i = labels; i < a_labels; i++)
 		a += 1 + a[0];

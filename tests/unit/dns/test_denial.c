@@ -597,9 +597,9 @@ static void test_parameters(void **state)
 	sets_nsec3(&z, "x.z", NULL, 0, "MX");
 	check(&z, &denied);
 	/* A span under other parameters covers nothing. */
-	for (unsigned i = 0; i < 4; i++) {
-		static const char *const salts[] = {"ab", "ab", "ac", "abab"};
-		static const uint16_t iterations[] = {1, 2, 1, 1};
+	for (unsigned i = 0; i < 6; i++) {
+		static const char *const salts[] = {"ab", "ab", "ac", "abab", "ab00", ""};
+		static const uint16_t iterations[] = {1, 2, 1, 1, 1, 1};
 		sets_begin(&z, &arena, "z");
 		sets_salt(&z, "ab", 1);
 		sets_nsec3(&z, "z", NULL, 0, "SOA NS");
