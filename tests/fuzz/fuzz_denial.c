@@ -122,7 +122,8 @@ static void build(struct input *in, struct rrset *set, uint8_t owner[static NAME
 		len = name_len(rdata);
 	}
 	/* Two windows: types up to 47, and 256 to 263. */
-	uint8_t bitmap[] = {0, 6, take(in), 0, 0, 0, take(in), 1, 1, 1, 0x80};
+	uint8_t low = take(in), dname = take(in) & 1, ds = take(in);
+	uint8_t bitmap[] = {0, 6, low, 0, 0, 0, dname, ds, 1, 1, 0x80};
 	memcpy(rdata + len, bitmap, sizeof(bitmap));
 	set_rdata(set, rdata, len + sizeof(bitmap));
 }

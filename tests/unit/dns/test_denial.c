@@ -9,6 +9,8 @@
  */
 #include "unit/dns/denials.h"
 
+#include <pthread.h>
+
 #include "base/error.h"
 
 static struct arena arena;
@@ -576,6 +578,28 @@ static void test_too_many_hashes(void **state)
 	}
 }
 
+static void *hash_apart(void *out)
+{
+	for (unsigned i = 0; i < 1000; i++)
+		nsec3_hash(out, (const uint8_t *)"\7example", (const uint8_t *)"\xaa\xbb\xcc\xdd", 4, 12);
+	return NULL;
+}
+
+/* Each thread has a context of its own, and gives it back (a leak checker looks). */
+static void test_threads(void **state)
+{
+	uint8_t expected[NSEC3_HASH], hash[4][NSEC3_HASH];
+	pthread_t thread[4];
+	(void)state;
+	hash_of_text(expected, "0p9mhaveqvm6t7vbl5lop2u3t2rp3tom");
+	for (size_t i = 0; i < COUNT_OF(thread); i++)
+		assert_int_equal(pthread_create(&thread[i], NULL, hash_apart, hash[i]), 0);
+	for (size_t i = 0; i < COUNT_OF(thread); i++) {
+		assert_int_equal(pthread_join(thread[i], NULL), 0);
+		assert_memory_equal(hash[i], expected, NSEC3_HASH);
+	}
+}
+
 /* Only records like the first usable one count. */
 static void test_parameters(void **state)
 {
@@ -819,6 +843,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_too_dear, begin, end),
 		cmocka_unit_test_setup_teardown(test_hashes_counted, begin, end),
 		cmocka_unit_test_setup_teardown(test_too_many_hashes, begin, end),
+		cmocka_unit_test_setup_teardown(test_threads, begin, end),
 		cmocka_unit_test_setup_teardown(test_parameters, begin, end),
 		cmocka_unit_test_setup_teardown(test_expanded, begin, end),
 		cmocka_unit_test_setup_teardown(test_next_case, begin, end),
