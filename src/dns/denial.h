@@ -15,7 +15,7 @@
 #include "dns/rrset.h"
 
 enum {
-	DENIAL_ITERATIONS_MOST = 50, /* RFC 9276 3.2: with more, the zone counts as unsigned, and nothing is hashed */
+	DENIAL_ITERATIONS_MOST = 50, /* RFC 9276 3.2, as a rule: with more, it counts as unsigned, and nothing is hashed */
 	DENIAL_HASHES_MOST = 64,     /* names hashed for one denial (CVE-2023-50868) */
 };
 
@@ -40,6 +40,8 @@ struct denial {
 };
 
 void denial_init(struct denial *denial, const uint8_t *zone, const struct rrset *const *set, uint16_t count);
+/* Before the first question: with up to `most` iterations it is hashed all the same. */
+void denial_allow_iterations(struct denial *denial, uint16_t most);
 
 /* Neither the name nor a wildcard that would stand for it exists (NXDOMAIN). Empty non-terminals exist. */
 enum denied denial_of_name(struct denial *denial, const uint8_t *name);
