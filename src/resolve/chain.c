@@ -62,8 +62,10 @@ static int pay_hashes(struct request *rq, const struct denial *denial)
 	return ret;
 }
 
-static enum security security_of(struct request *rq, enum denied denied)
+static enum security security_of(struct request *rq, const struct denial *denial, enum denied denied)
 {
+	if (denied == DENIED_TOO_DEAR && !denial->too_many_iterations)
+		return SECURITY_BOGUS; /* a name of very many labels: whoever asks for it must not unsign the zone */
 	switch (denied) {
 	case DENIED: return SECURITY_SECURE;
 	case DENIED_UNSIGNED: return SECURITY_INSECURE;
@@ -106,7 +108,7 @@ static int judge_denial(struct request *rq, const struct question *q, const stru
 			DENIED; /* servers mistake an empty non-terminal for nothing, and the reverse: the proof counts */
 		found->kind = whole_name ? FOUND_NODATA : FOUND_NXDOMAIN;
 	}
-	found->security = security_of(rq, denied);
+	found->security = security_of(rq, &denial, denied);
 	if (found->security == SECURITY_BOGUS) {
 		char type[TYPE_TEXT];
 		verify_blame(rq, EDE_NSEC_MISSING, "nothing proves that %.100s %s does not exist",
@@ -176,7 +178,7 @@ static int check_wildcard_await(
 	struct denial denial;
 	denial_init(&denial, trust->zone, good.set, good.count);
 	denial_allow_iterations(&denial, rq->options.nsec3_iterations);
-	found->security = security_of(rq, denial_of_closer(&denial, name, sig->labels));
+	found->security = security_of(rq, &denial, denial_of_closer(&denial, name, sig->labels));
 	if (found->security == SECURITY_BOGUS) {
 		verify_blame(rq, EDE_NSEC_MISSING, "nothing proves that a wildcard may stand for %.100s",
 			verify_name(rq, name));

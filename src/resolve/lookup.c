@@ -243,7 +243,8 @@ static int next_await(struct request *rq, const struct frame *frame, const struc
 	}
 	bool is_final;
 	int ret = check_await(rq, frame, found, &is_final);
-	return ret == 0 && found->security == SECURITY_BOGUS ? find_await(rq, frame, found) : ret;
+	bool is_good = ret == 0 && found->security != SECURITY_BOGUS;
+	return is_good || (ret != 0 && ret != E_NOSERVER) ? ret : find_await(rq, frame, found);
 }
 
 /* The answer is as good as the worst of its parts. */

@@ -123,7 +123,8 @@ static void test_every_key(void **state)
 		"  forward: [{zone: ., to: [192.0.2.9, 192.0.2.10@5353], first: yes},\n"
 		"    {zone: example.org, to: [192.0.2.2]}],\n"
 		"  stub: [{zone: corp.example, to: [10.0.0.1]}], ordinary: [test, 10.in-addr.arpa]}\n"
-		"dnssec: {validate: no, sha1: off, negative: [{zone: example.net, until: 2026-12-31}, {zone: example.com}]}\n"
+		"dnssec: {validate: no, sha1: off, negative: [{zone: example.net, until: 2026-12-31}, {zone: "
+		"example.com}]}\n"
 		"cache: {memory: 1G, ttl-min: 5, ttl-max: 604800, stale: 1d, prefetch: no}\n"
 		"identity: {version: none of yours, name: a}\n"
 		"access: {allow: [192.0.2.0/24, \"2001:db8::/32\"]}\n"
@@ -294,12 +295,12 @@ static const struct wrong wrongs[] = {
 	{"ports:\n  pool: 1\n range: 1\n",
 		"b.yaml:3: the indentation does not fit the lines above; indent the keys of a section alike"},
 	{"? [a]\n: b\n", "b.yaml:1: a list or a section where a key has to be; write KEY: VALUE"},
-	{"hello\n",
-		"b.yaml:1: not a section; write KEY: VALUE lines, with keys of listen, workers, user, ports, resolver, dnssec, "
-		"cache, identity, access, web, history, control, log"},
-	{"- a\n",
-		"b.yaml:1: not a section; write KEY: VALUE lines, with keys of listen, workers, user, ports, resolver, dnssec, "
-		"cache, identity, access, web, history, control, log"},
+	{"hello\n", "b.yaml:1: not a section; write KEY: VALUE lines, with keys of listen, workers, user, ports, "
+		    "resolver, dnssec, "
+		    "cache, identity, access, web, history, control, log"},
+	{"- a\n", "b.yaml:1: not a section; write KEY: VALUE lines, with keys of listen, workers, user, ports, "
+		  "resolver, dnssec, "
+		  "cache, identity, access, web, history, control, log"},
 	{"listen: [::1]\n", "b.yaml:1: a value that has to be in quotes, as \"::1\" has in a list; quote it"},
 	/* keys */
 	{"worker: 1\n", "b.yaml:1: worker: there is no such key; did you mean workers?"},
@@ -318,7 +319,7 @@ static const struct wrong wrongs[] = {
 				   "ttl-max, stale, prefetch"},
 	{"\"a\xe2\x80\xae\": 1\n",
 		"b.yaml:1: a\\u202e: there is no such key; the keys are listen, workers, user, ports, "
-		"resolver, cache, identity, access, web, history, control, log"},
+		"resolver, dnssec, cache, identity, access, web, history, control, log"},
 	/* kinds */
 	{"workers:\n", "b.yaml:1: workers: has no value; write one after the colon, or take the key away"},
 	{"workers: ~\n", "b.yaml:1: workers: has no value; write one after the colon, or take the key away"},
@@ -417,9 +418,8 @@ static const struct wrong wrongs[] = {
 	{"resolver:\n  root-hints: /nowhere/at/all\n", "b.yaml:2: resolver.root-hints: \"/nowhere/at/all\" cannot be "
 						       "opened: No such file or directory; name a file "
 						       "that berthd can read"},
-	{"dnssec:\n  anchors: [/]\n",
-		"b.yaml:2: dnssec.anchors: \"/\" cannot be opened: Is a directory; name "
-		"a file that berthd can read"},
+	{"dnssec:\n  anchors: [/]\n", "b.yaml:2: dnssec.anchors: \"/\" cannot be opened: Is a directory; name "
+				      "a file that berthd can read"},
 	{"cache: {memory: 1023K}\n",
 		"b.yaml:1: cache.memory: \"1023K\" is not a size of memory; write 1M to 1T, for example 256M"},
 	{"cache: {memory: 2T}\n",
