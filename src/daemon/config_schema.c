@@ -115,6 +115,7 @@ static const cyaml_schema_field_t dnssec_fields[] = {
 		"negative", MAY_BE_THERE, struct config_raw_dnssec, negative, &negative_schema, 0, LIMIT_CONFIG_ROUTES),
 	WORD("nsec3-iterations", config_raw_dnssec, nsec3_iterations),
 	CHOICE("sha1", config_raw_dnssec, sha1, switch_words),
+	CHOICE("sentinel", config_raw_dnssec, sentinel, switch_words),
 	CYAML_FIELD_END,
 };
 

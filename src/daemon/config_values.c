@@ -73,7 +73,7 @@ void config_values_default(struct config *config, struct arena *arena)
 		.workers = CONFIG_WORKERS_AUTO,
 		.ports = {.range = {49152, 65535}, .pool = 2500, .max = 10000, .uses = 1000, .age_s = 3600},
 		.resolver = {.minimise = true, .ipv4 = true, .ipv6 = true, .query_private = true, .priming = true},
-		.dnssec = {.validate = true, .builtin = true, .sha1 = true, .nsec3_iterations = 50},
+		.dnssec = {.validate = true, .builtin = true, .sha1 = true, .sentinel = true, .nsec3_iterations = 50},
 		.cache = {.memory = 256 << 20, .ttl_max = LIMIT_CACHE_TTL_S, .prefetch = true},
 		.allow = arena_alloc(arena, allow_count * sizeof(struct prefix)),
 		.allow_count = allow_count,

@@ -39,7 +39,7 @@ static void finish_status(struct survey *survey)
 	control_reply(survey->call,
 		json_pack("{s:s, s:i, s:f, s:i, s:i, s:o, s:o, s:s, s:o, s:o, s:s}", "version", BERTH_VERSION, "pid",
 			(int)getpid(), "uptime_s", uptime_s(server), "workers", (int)server->workers, "lookups_running",
-			(int)survey->running, "listen", listen, "ports", survey_ports_json(survey), "validation", "off",
+			(int)survey->running, "listen", listen, "ports", survey_ports_json(survey), "validation", server->anchors != NULL ? "on" : "off",
 			"history", chronicle_json(server->chronicle), "web", web, "configuration",
 			server->config_path != NULL ? server->config_path : "built in"));
 }

@@ -106,6 +106,7 @@ int settings_make(struct settings *settings, const struct config *config, char *
 			.stale = config->cache.stale > 0,
 			.nxdomain_cut = config->resolver.nxdomain_cut,
 			.sha1 = config->dnssec.sha1,
+			.sentinel = config->dnssec.sentinel,
 			.nsec3_iterations = (uint16_t)config->dnssec.nsec3_iterations,
 			.priming = config->resolver.priming},
 		.prefetch = config->cache.prefetch,

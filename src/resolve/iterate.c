@@ -168,6 +168,9 @@ static struct found *told_next(struct request *rq, const uint8_t *zone, const st
 		rest.kind = REPLY_NODATA;
 	if (rest.kind > REPLY_NODATA)
 		return NULL;
+	/* Where answers have to be proved, what merely says nothing of the end is no denial of it. */
+	if (rest.kind == REPLY_NODATA && rq->options.anchors != NULL && reply_soa(&reply->msg, zone, &next) == NULL)
+		return NULL;
 	struct found *found = arena_zalloc(&rq->arena, sizeof(*found));
 	accept_final(rq, zone, &next, &rest, found);
 	return found;

@@ -30,8 +30,9 @@ void match_begin(struct match *match, struct request *rq, const struct exchange 
 		.id = (uint16_t)random_below(65536),
 		.edns = ex->edns,
 		.rd = ex->recursive,
-		/* Whether it is valid is for us and our client to say; a forwarder's own check is worth having until then. */
-		.cd = !ex->recursive || rq->cd,
+		/* Whether it is valid is for us and our client to say (RFC 6840 5.9); where nothing is validated here, a
+		 * forwarder's own check is worth having. */
+		.cd = !ex->recursive || rq->cd || rq->options.anchors != NULL,
 		.mixes_case = !facts->no_case,
 		.cookie_owed = ex->edns && facts->cookie.server_len > 0,
 	};

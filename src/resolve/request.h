@@ -63,7 +63,7 @@ struct request {
 	struct verdict verdict;
 	struct addr avoid[LIMIT_AVOIDED]; /* servers whose word was bogus */
 	unsigned avoided;
-	unsigned checks;     /* of signatures, so far */
+	unsigned checks;     /* of signatures since others had their turn */
 	unsigned links;      /* of the chain of trust that wait for each other now */
 	struct story *story; /* NULL: not told */
 	struct join *join;   /* the flight of another that is waited for now */

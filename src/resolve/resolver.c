@@ -15,6 +15,7 @@
 #include "resolve/lending.h"
 #include "resolve/lookup.h"
 #include "resolve/routes.h"
+#include "resolve/sentinel.h"
 #include "resolve/waiters.h"
 
 enum { JOB_BUCKETS = 4096 };
@@ -332,6 +333,8 @@ static void run_job(void *arg)
 		fail(rq, answer, ret);
 	else if (answer->security == SECURITY_BOGUS)
 		fail_bogus(rq, answer);
+	else if (sentinel_says_no(rq, answer))
+		*answer = (struct answer){.rcode = KNOT_RCODE_SERVFAIL, .ede = EDE_NONE};
 	note_failure(job, answer, ret);
 	if (ret != 0 && answer_stale(job, answer))
 		ret = 0;

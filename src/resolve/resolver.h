@@ -39,6 +39,7 @@ struct resolve_options {
 	bool nxdomain_cut; /* a name that does not exist has none below it (RFC 8020), though nobody proves it */
 	bool priming;      /* the root's servers are asked who they are (RFC 9609) */
 	uint16_t nsec3_iterations; /* with more, a denial by NSEC3 counts as unsigned */
+	bool sentinel;             /* RFC 8509 */
 	bool sha1;                 /* signatures and digests with SHA-1 count */
 	struct routes *routes;     /* zones for which the operator says whom to ask; NULL: none */
 	struct anchors *anchors;   /* of the chain of trust; NULL: nothing is validated */
