@@ -128,6 +128,12 @@ static const uint8_t *signer_of_all(struct request *rq, const struct found *foun
 	return best;
 }
 
+bool chain_may_prove(struct request *rq, const struct question *q, const struct found *found)
+{
+	const struct anchor *anchor = anchor_of(rq, q->name, q->type);
+	return anchor == NULL || anchor->is_negative || signer_of_all(rq, found, anchor->zone) != NULL;
+}
+
 /* The zone of an anchor may be gone; an anchor above it is needed to prove that. */
 static const uint8_t *signer_above(struct request *rq, const struct found *found, const struct anchor *anchor)
 {

@@ -11,6 +11,8 @@
 
 #include "resolve/lookup.h"
 
+/* Whether a denial has signatures of a zone that could prove it, or nothing is proved anyway. Does not suspend. */
+bool chain_may_prove(struct request *rq, const struct question *q, const struct found *found);
 /* Sets found->security; what is secure lives no longer than its signatures. 0; E_BUDGET, E_TIMEOUT, E_CANCELED, or why
  * a link of the chain could not be had. */
 int chain_check_await(struct request *rq, const struct frame *frame, struct found *found)

@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/limits.h"
 #include "dns/denial.h"
+#include "resolve/chain.h"
 #include "resolve/keep.h"
 #include "resolve/minimise.h"
 #include "resolve/routes.h"
@@ -168,12 +169,11 @@ static struct found *told_next(struct request *rq, const uint8_t *zone, const st
 		rest.kind = REPLY_NODATA;
 	if (rest.kind > REPLY_NODATA)
 		return NULL;
-	/* Where answers have to be proved, what merely says nothing of the end is no denial of it. */
-	if (rest.kind == REPLY_NODATA && rq->options.anchors != NULL && reply_soa(&reply->msg, zone, &next) == NULL)
-		return NULL;
 	struct found *found = arena_zalloc(&rq->arena, sizeof(*found));
 	accept_final(rq, zone, &next, &rest, found);
-	return found;
+	/* Where answers have to be proved, what merely says nothing of the end is no denial of it. */
+	bool has_soa = reply_soa(&reply->msg, zone, &next) != NULL;
+	return rest.kind != REPLY_NODATA || has_soa || chain_may_prove(rq, &next, found) ? found : NULL;
 }
 
 static void accept_all_told(
