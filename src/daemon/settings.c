@@ -6,6 +6,7 @@
 #include <strings.h>
 
 #include "base/error.h"
+#include "dns/dnssec.h"
 #include "resolve/anchors.h"
 #include "resolve/routes.h"
 
@@ -66,6 +67,7 @@ static int make_routes(struct routes **out, const struct config *config, char *w
 static int make_anchors(struct anchors **out, const struct config *config, char *why, size_t size)
 {
 	static const uint8_t root[] = "";
+	(void)algorithm_is_supported(0, true); /* what the library can do is found out now: it takes milliseconds */
 	struct anchors *anchors = anchors_new();
 	uint8_t name[NAME_MAX_LEN];
 	char reason[300];

@@ -53,6 +53,8 @@ struct public_key {
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static EVP_MD *hashes[HASHES];
 static bool has_algorithm[ALGORITHMS];
+static EVP_PKEY
+	*curves[ALGORITHMS]; /* keys without a key: making the curve anew costs three times as much as the point */
 
 /* --- keys --- */
 
@@ -113,16 +115,15 @@ static EVP_PKEY *read_rsa(const struct scheme *scheme, const uint8_t *key, size_
 static EVP_PKEY *read_point(const struct scheme *scheme, const uint8_t *key, size_t len)
 {
 	uint8_t point[1 + 2 * COORDINATE_MAX];
-	char group[16];
 	point[0] = EC_POINT_PLAIN;
 	memcpy(point + 1, key, len);
-	strcpy(group, scheme->group);
-	OSSL_PARAM params[] = {
-		OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME, group, 0),
-		OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PUB_KEY, point, 1 + len),
-		OSSL_PARAM_construct_end(),
-	};
-	return build_pkey("EC", params);
+	EVP_PKEY *pkey = EVP_PKEY_new();
+	if (pkey != NULL && curves[scheme - schemes] != NULL &&
+		EVP_PKEY_copy_parameters(pkey, curves[scheme - schemes]) == 1 &&
+		EVP_PKEY_set1_encoded_public_key(pkey, point, 1 + len) == 1)
+		return pkey;
+	EVP_PKEY_free(pkey);
+	return NULL;
 }
 
 static EVP_PKEY *read_pkey(const struct scheme *scheme, const uint8_t *key, size_t len)
@@ -249,11 +250,25 @@ static bool can_verify(const struct known_signature *known)
 	return can;
 }
 
+static EVP_PKEY *make_curve(const char *group)
+{
+	EVP_PKEY *curve = NULL;
+	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, "EC", NULL);
+	if (ctx != NULL && EVP_PKEY_paramgen_init(ctx) == 1 && EVP_PKEY_CTX_set_group_name(ctx, group) == 1 &&
+		EVP_PKEY_paramgen(ctx, &curve) != 1)
+		curve = NULL;
+	EVP_PKEY_CTX_free(ctx);
+	return curve;
+}
+
 static void find_out(void)
 {
 	static const char *const names[HASHES] = {NULL, "SHA1", "SHA256", "SHA384", "SHA512"};
 	for (int i = HASH_SHA1; i < HASHES; i++)
 		hashes[i] = EVP_MD_fetch(NULL, names[i], NULL);
+	for (int i = 0; i < ALGORITHMS; i++)
+		if (schemes[i].group != NULL)
+			curves[i] = make_curve(schemes[i].group);
 	for (const struct known_signature *known = known_signatures; known->algorithm != 0; known++)
 		has_algorithm[known->algorithm] = can_verify(known);
 	ERR_clear_error();
