@@ -1,5 +1,6 @@
 /* Decides what each command of the control socket says. Whatever belongs to a worker is read in that worker's thread.
  */
+#include "daemon/anchor_keeper.h"
 #include "daemon/control_commands.h"
 
 #include <stdio.h>
@@ -39,9 +40,9 @@ static void finish_status(struct survey *survey)
 	control_reply(survey->call,
 		json_pack("{s:s, s:i, s:f, s:i, s:i, s:o, s:o, s:s, s:o, s:o, s:s}", "version", BERTH_VERSION, "pid",
 			(int)getpid(), "uptime_s", uptime_s(server), "workers", (int)server->workers, "lookups_running",
-			(int)survey->running, "listen", listen, "ports", survey_ports_json(survey), "validation", server->anchors != NULL ? "on" : "off",
-			"history", chronicle_json(server->chronicle), "web", web, "configuration",
-			server->config_path != NULL ? server->config_path : "built in"));
+			(int)survey->running, "listen", listen, "ports", survey_ports_json(survey), "validation",
+			server->anchors != NULL ? "on" : "off", "history", chronicle_json(server->chronicle), "web",
+			web, "configuration", server->config_path != NULL ? server->config_path : "built in"));
 }
 
 /* --- stats --- */
@@ -201,6 +202,9 @@ void control_run(struct control_call *call, const json_t *request)
 		control_run_ports_change(call, request);
 	else if (strcmp(cmd, "map") == 0)
 		control_run_map(call);
+	else if (strcmp(cmd, "anchors") == 0)
+		control_reply(call, json_pack("{s:b, s:o}", "validates", call->server->anchors != NULL, "anchors",
+					    anchor_keeper_json(call->server->anchor_keeper)));
 	else if (strcmp(cmd, "audit") == 0)
 		control_run_audit(call);
 	else if (strcmp(cmd, "query") == 0 || strcmp(cmd, "why") == 0)

@@ -13,6 +13,7 @@
 #include "base/hash.h"
 #include "base/limits.h"
 #include "base/log.h"
+#include "daemon/anchor_keeper.h"
 #include "daemon/chronicle.h"
 #include "daemon/control.h"
 #include "daemon/listen.h"
@@ -182,6 +183,13 @@ static int open_listeners(struct server *server, struct worker *worker, char *wh
 	return 0;
 }
 
+/* The configuration's anchors, and what has been learnt of them since. */
+static void take_trusted(struct server *server, struct settings *settings)
+{
+	anchors_unref(settings->options.anchors);
+	settings->options.anchors = anchor_keeper_trusted(server->anchor_keeper);
+}
+
 static void equip_workers(struct server *server, const struct settings *settings)
 {
 	unsigned sockets = 0;
@@ -207,6 +215,7 @@ int server_init(struct server *server, struct config *config, const char *config
 	}
 	server->settings = settings;
 	server->anchors = anchors_ref(settings->options.anchors);
+	server->anchor_keeper = anchor_keeper_new(server, server->anchors, config->dnssec.rollover);
 	make_shared(server);
 	server->workers = count_workers(config);
 	server->worker = aligned_alloc(64, server->workers * sizeof(*server->worker));
@@ -235,6 +244,7 @@ int server_start(struct server *server, char *why, size_t size)
 	if (ret != 0)
 		return ret;
 	server->chronicle = chronicle_new(server);
+	take_trusted(server, server->settings);
 	equip_workers(server, server->settings);
 	settings_deinit(server->settings);
 	free(server->settings);
@@ -249,6 +259,7 @@ int server_start(struct server *server, char *why, size_t size)
 	web_start(server->web);
 	keeper_start(&server->keeper);
 	chronicle_start(server->chronicle);
+	anchor_keeper_start(server->anchor_keeper);
 	return 0;
 }
 
@@ -382,6 +393,9 @@ int server_reload(struct server *server, char *why, size_t size)
 				  !anchors_are_equal(server->anchors, reload->settings.options.anchors);
 	anchors_unref(server->anchors);
 	server->anchors = anchors_ref(reload->settings.options.anchors);
+	anchor_keeper_obey(server->anchor_keeper, server->anchors, reload->config->dnssec.rollover);
+	anchor_keeper_start(server->anchor_keeper);
+	take_trusted(server, &reload->settings);
 	tell_what_needs_restart(server->first, reload->config, why, size);
 	apply_shared(server, reload->config);
 	if (server->config != server->first)
@@ -400,6 +414,36 @@ void server_reload_soon(struct server *server)
 	server->reload_again = server->reloading;
 	if (!server->reloading && server_reload(server, why, sizeof(why)) != 0)
 		log_error("not reloaded, going on as before: %s", why);
+}
+
+/* --- trust --- */
+
+struct trusting {
+	struct tour tour;
+	struct anchors *anchors;
+};
+
+static void on_trusting_visit(struct tour *tour, struct worker *worker)
+{
+	struct trusting *trusting = container_of(tour, struct trusting, tour);
+	if (worker->resolver != NULL)
+		resolver_trust(worker->resolver, trusting->anchors);
+}
+
+static void on_trusting_done(struct tour *tour)
+{
+	struct trusting *trusting = container_of(tour, struct trusting, tour);
+	anchors_unref(trusting->anchors);
+	free(trusting);
+}
+
+void server_trust(struct server *server, struct anchors *anchors)
+{
+	struct trusting *trusting = xzalloc(1, sizeof(*trusting));
+	trusting->anchors = anchors;
+	trusting->tour.visit = on_trusting_visit;
+	trusting->tour.done = on_trusting_done;
+	tour_begin(&trusting->tour, server);
 }
 
 /* --- end --- */
@@ -432,6 +476,7 @@ void server_stop(struct server *server)
 	for (unsigned i = 0; i < server->workers; i++)
 		worker_deinit(&server->worker[i]);
 	free(server->worker);
+	anchor_keeper_free(server->anchor_keeper);
 	anchors_unref(server->anchors);
 	rrcache_free(server->rrcache);
 	facts_free(server->facts);

@@ -23,6 +23,7 @@
 #include "ports/preflight.h"
 #include "resolve/resolver.h"
 
+struct anchor_keeper;
 struct chronicle;
 struct control;
 struct reserve;
@@ -57,7 +58,8 @@ struct server {
 	struct loop loop;        /* of the main thread */
 	struct port_space *space;
 	struct keeper keeper;
-	struct anchors *anchors;   /* those of the configuration; NULL: nothing is validated */
+	struct anchors *anchors; /* those of the configuration; NULL: nothing is validated */
+	struct anchor_keeper *anchor_keeper;
 	struct settings *settings; /* of the workers, from server_init to server_start */
 	struct reserve *reserve;   /* with lend: reserved, */
 	struct single *single;     /* or this one with a pool of 0; else both are NULL */
@@ -78,6 +80,8 @@ int server_init(struct server *server, struct config *config, const char *config
 /* As the user that the daemon stays: ports that are held belong to whoever bound them. */
 int server_start(struct server *server, char *why, size_t size);
 void server_stop(struct server *server);
+/* Hands other trust anchors to all workers; takes the reference. */
+void server_trust(struct server *server, struct anchors *anchors);
 /* Reads the configuration again and gives it to the workers. 0, with a line in `why` for each change that takes effect
  * with the next start only; or an error with one line in `why`, and nothing has changed. */
 int server_reload(struct server *server, char *why, size_t size);

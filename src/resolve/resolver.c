@@ -57,6 +57,13 @@ void resolver_configure(struct resolver *resolver, const struct hints *hints, co
 	resolver->options = *options;
 }
 
+void resolver_trust(struct resolver *resolver, struct anchors *anchors)
+{
+	anchors_ref(anchors);
+	anchors_unref(resolver->options.anchors);
+	resolver->options.anchors = anchors;
+}
+
 /* Keeps the sum over all requests of the worker. */
 static void count_bytes(struct request *rq, size_t now)
 {

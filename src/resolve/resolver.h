@@ -91,6 +91,9 @@ void resolver_free(struct resolver *resolver);
  * the routes referred to. */
 void resolver_configure(struct resolver *resolver, const struct hints *hints, const struct resolve_options *options);
 
+/* Other trust anchors, for requests that begin from now on. */
+void resolver_trust(struct resolver *resolver, struct anchors *anchors);
+
 /* What failed a moment ago is tried again: whom to ask has changed. */
 void resolver_forget(struct resolver *resolver);
 

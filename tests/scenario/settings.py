@@ -95,7 +95,7 @@ def validation(scenario: Scenario, directory: Path) -> dict[str, Any]:
     path.write_text("\n".join(lines) + "\n")
     unsigned = unquoted(scenario.setting("domain-insecure"))
     # What the files were written for; 50 is what RFC 9276 asks for today.
-    return {"anchors": [str(path)], "builtin": False, "nsec3-iterations": 150, **({"negative": [{"zone": zone} for zone in unsigned]} if unsigned else {})}
+    return {"anchors": [str(path)], "builtin": False, "rollover": False, "nsec3-iterations": 150, **({"negative": [{"zone": zone} for zone in unsigned]} if unsigned else {})}
 
 
 def features(scenario: Scenario) -> dict[str, str]:
