@@ -15,8 +15,9 @@
 #include "dns/rrset.h"
 
 enum {
-	DENIAL_ITERATIONS_MOST = 50, /* RFC 9276 3.2, as a rule: with more, it counts as unsigned, and nothing is hashed */
-	DENIAL_HASHES_MOST = 64,     /* names hashed for one denial (CVE-2023-50868) */
+	DENIAL_ITERATIONS_MOST =
+		50,              /* RFC 9276 3.2, as a rule: with more, it counts as unsigned, and nothing is hashed */
+	DENIAL_HASHES_MOST = 64, /* names hashed for one denial (CVE-2023-50868) */
 };
 
 enum denied {
