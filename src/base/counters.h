@@ -23,6 +23,7 @@
 	X(ANSWERS_MERGED, "answers.merged", "joined a lookup that was under way")                                      \
 	X(ANSWERS_STALE, "answers.stale", "answered with what had expired, for want of better")                        \
 	X(ANSWERS_PREFETCHED, "answers.prefetched", "looked up again before they expired")                             \
+	X(ANSWERS_SYNTHESIZED, "answers.synthesized", "made from what zones have proved before")                       \
 	X(ANSWERS_NOERROR, "answers.noerror", "lookups that ended in NOERROR")                                         \
 	X(ANSWERS_NXDOMAIN, "answers.nxdomain", "lookups that ended in NXDOMAIN")                                      \
 	X(ANSWERS_SERVFAIL, "answers.servfail", "lookups that ended in SERVFAIL")                                      \

@@ -13,6 +13,7 @@
 #include "base/hash.h"
 #include "base/limits.h"
 #include "base/log.h"
+#include "cache/denials.h"
 #include "daemon/anchor_keeper.h"
 #include "daemon/chronicle.h"
 #include "daemon/control.h"
@@ -138,6 +139,12 @@ static int make_reserve(struct server *server, char *why, size_t size)
 
 /* --- begin --- */
 
+/* Of the memory for caches: proofs of what is not there are worth the more, the more is asked that is not there. */
+static size_t denials_bytes(const struct config *config)
+{
+	return config->cache.memory / DENIALS_PART;
+}
+
 static struct rrcache_conf rrcache_conf_of(const struct config *config)
 {
 	return (struct rrcache_conf){
@@ -153,6 +160,7 @@ static void make_shared(struct server *server)
 	const struct config *config = server->config;
 	struct rrcache_conf conf = rrcache_conf_of(config);
 	server->rrcache = rrcache_new(&conf);
+	server->denials = denials_new(denials_bytes(config));
 	server->facts = facts_new();
 	server->inflight = inflight_new();
 	server->space = port_space_new();
@@ -285,6 +293,7 @@ static void on_done(struct tour *tour)
 	if (reload->settings.forget) {
 		log_notice("whom to ask has changed: the cache begins anew");
 		rrcache_clear(server->rrcache);
+		denials_clear(server->denials);
 	}
 	settings_deinit(&reload->settings);
 	log_notice("configuration reloaded");
@@ -367,6 +376,7 @@ static void apply_shared(struct server *server, const struct config *config)
 {
 	struct rrcache_conf conf = rrcache_conf_of(config);
 	rrcache_configure(server->rrcache, &conf);
+	denials_configure(server->denials, denials_bytes(config));
 	log_init(config->log_level);
 	obey(server, config);
 }
@@ -479,6 +489,7 @@ void server_stop(struct server *server)
 	anchor_keeper_free(server->anchor_keeper);
 	anchors_unref(server->anchors);
 	rrcache_free(server->rrcache);
+	denials_free(server->denials);
 	facts_free(server->facts);
 	if (server->reserve != NULL)
 		reserve_free(server->reserve);

@@ -64,6 +64,7 @@ struct server {
 	struct reserve *reserve;   /* with lend: reserved, */
 	struct single *single;     /* or this one with a pool of 0; else both are NULL */
 	struct rrcache *rrcache;
+	struct denials *denials;
 	struct facts_table *facts;
 	struct inflight *inflight;
 	struct worker *worker;

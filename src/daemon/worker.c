@@ -47,6 +47,7 @@ static void make_resolver(struct worker *worker)
 	struct resolver_conf conf = {
 		.loop = &worker->loop,
 		.rrcache = worker->server->rrcache,
+		.denials = worker->server->denials,
 		.facts = worker->server->facts,
 		.inflight = worker->server->inflight,
 		.pool = worker->pool,

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "resolve/anchors.h"
+#include "resolve/synthesis.h"
 #include "resolve/trust.h"
 
 /* The closest anchor of a name whose records of that type are looked at: those of DS are its parent's. */
@@ -167,6 +168,8 @@ static int check_denial_await(struct request *rq, const struct frame *frame, str
 	ret = judge_denial(rq, q, &trust, found, &good);
 	if (found->security == SECURITY_SECURE || found->security == SECURITY_INSECURE)
 		bound_by_proofs(rq, found, &good);
+	if (found->security == SECURITY_SECURE)
+		synthesis_learn(rq, trust.zone, good.set, good.count);
 	return ret;
 }
 
@@ -190,7 +193,22 @@ static int check_wildcard_await(
 			verify_name(rq, name));
 	}
 	bound_by_proofs(rq, found, &good);
+	if (found->security == SECURITY_SECURE) {
+		synthesis_learn(rq, trust->zone, good.set, good.count);
+		synthesis_learn_wildcard(rq, found->set[0], sig->labels);
+	}
 	return pay_hashes(rq, &denial);
+}
+
+/* Proofs that came with an alias say something of its target. */
+static int learn_proofs_await(struct request *rq, const struct trust *trust, struct found *found)
+{
+	struct found good = {0};
+	int ret = take_good_await(rq, trust, found->proof, found->proofs, &good);
+	if (ret == 0)
+		synthesis_learn(rq, trust->zone, good.set, good.count);
+	found->proofs = 0; /* of the alias they say nothing */
+	return ret == E_MISMATCH ? 0 : ret;
 }
 
 /* The synthesized CNAME lives as long as the DNAME that it was made from. */
@@ -228,7 +246,9 @@ static int check_set_await(struct request *rq, const struct frame *frame, struct
 	found->security = SECURITY_SECURE;
 	found->set[0] = verify_bound(rq, set, &sig);
 	bound_alias(rq, found);
-	return signature_is_of_wildcard(&sig, set) ? check_wildcard_await(rq, &trust, &sig, found) : 0;
+	if (signature_is_of_wildcard(&sig, set))
+		return check_wildcard_await(rq, &trust, &sig, found);
+	return found->proofs > 0 ? learn_proofs_await(rq, &trust, found) : 0;
 }
 
 /* ANY: each rrset for itself, and the worst of them counts. */

@@ -54,7 +54,7 @@ static bool is_of_wildcard(const struct rrset *set)
 /* The authority section says why a wildcard might stand for the name (RFC 4035 3.1.3.3). */
 static void take_proofs(struct request *rq, const uint8_t *zone, const struct message *msg, struct found *out)
 {
-	if (is_of_wildcard(out->set[0]))
+	if (is_of_wildcard(out->set[0]) || (out->kind == FOUND_ALIAS && rq->options.anchors != NULL))
 		out->proofs = keep_proofs(rq, zone, msg, &out->proof);
 }
 

@@ -9,6 +9,7 @@
 #include "resolve/iterate.h"
 #include "resolve/keep.h"
 #include "resolve/special.h"
+#include "resolve/synthesis.h"
 
 /* --- the cache --- */
 
@@ -172,7 +173,8 @@ int lookup_find_await(struct request *rq, const struct frame *frame, struct foun
 		tell_special(rq, frame->question);
 		return 0;
 	}
-	if (!frame->afresh && lookup_find_cached(rq, frame->question, out))
+	if (!frame->afresh &&
+		(lookup_find_cached(rq, frame->question, out) || synthesis_find(rq, frame->question, out)))
 		return 0;
 	return iterate_await(rq, frame, out);
 }

@@ -48,12 +48,14 @@ struct resolve_options {
 enum { RESOLVER_LOAN_USER = 32 }; /* user bytes that the pool's loans must have */
 
 struct anchors;
+struct denials;
 struct inflight;
 struct routes;
 
 struct resolver_conf {
 	struct loop *loop;
 	struct rrcache *rrcache;
+	struct denials *denials;
 	struct facts_table *facts;
 	struct inflight *inflight;
 	struct pool *pool;

@@ -8,6 +8,7 @@
 #include "resolve/anchors.h"
 #include "resolve/keep.h"
 #include "resolve/routes.h"
+#include "resolve/synthesis.h"
 
 /* What the parent proves of a child's DS. */
 struct ds_state {
@@ -112,6 +113,7 @@ static int keep_good_await(struct request *rq, const struct trust *trust, struct
 	}
 	found->set = good;
 	found->count = count;
+	synthesis_learn(rq, trust->zone, good, count);
 	return 0;
 }
 
@@ -213,7 +215,7 @@ static bool is_settled(struct request *rq, const uint8_t *zone, const struct fou
 static int ds_await(struct request *rq, const struct frame *frame, const uint8_t *zone, struct ds_state *out)
 {
 	struct found found;
-	bool is_known = known_ds(rq, zone, &found);
+	bool is_known = known_ds(rq, zone, &found) || synthesis_find_no_ds(rq, zone, &found);
 	*out = (struct ds_state){.security = SECURITY_BOGUS};
 	for (unsigned tries = 0; tries < LIMIT_BOGUS_TRIES; tries++) {
 		int ret = is_known ? 0 : fetch_await(rq, frame, zone, KNOT_RRTYPE_DS, tries > 0, &found);
