@@ -542,7 +542,7 @@ static void test_flood(void **state)
 	assert_true(find("n039998.flood", false, &found));
 	assert_non_null(found.soa);
 	assert_false(find("n000000.flood", false, &found));
-	assert_true(records() > 400 && records() < 500); /* half of 64 KiB of these */
+	assert_true(records() > 450 && records() < 550); /* 301, and what fills half of 64 KiB */
 }
 
 /* Very many zones: the least recently used go. */
@@ -555,7 +555,7 @@ static void test_many_zones(void **state)
 		char zone[16];
 		snprintf(zone, sizeof(zone), "z%u", i);
 		put_small_zone(zone);
-		if (i % 10 == 0) {
+		if (i % 10 == 9) {
 			assert_int_equal(count_small_zones(3), 3);
 			records();
 			arena_reset(&arena);
