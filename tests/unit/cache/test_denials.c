@@ -218,6 +218,8 @@ static void test_nsec3(void **state)
 		{"other", 0},
 		/* Too many labels: those next to the zone count, and what ends there is found. */
 		{"1.2.3.4.5.6.7.8.9.10.11.12.13.14.15.16.17.18.19.20.21.22.23.b.example", 3},
+		{"5.6.7.8.9.10.11.12.13.14.15.16.17.18.19.20.21.22.23.example", 1},
+		{"3.4.5.6.7.8.9.10.11.12.13.14.15.16.17.18.19.20.21.22.23.example", 0},
 	};
 	(void)state;
 	begin_nsec3("beef", 2);
@@ -229,6 +231,7 @@ static void test_nsec3(void **state)
 	sets_nsec3_cover(&z, "b.w.example", 0);
 	sets_nsec3(&z, "n.example", NULL, 0, "A");
 	sets_nsec3_cover(&z, "v.n.example", 0);
+	sets_nsec3(&z, "5.6.7.8.9.10.11.12.13.14.15.16.17.18.19.20.21.22.23.example", NULL, 0, "A");
 	put_all();
 	for (size_t i = 0; i < COUNT_OF(cases); i++) {
 		unsigned count = count_found(cases[i].name);
