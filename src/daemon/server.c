@@ -139,6 +139,8 @@ static int make_reserve(struct server *server, char *why, size_t size)
 
 /* --- begin --- */
 
+enum { DENIALS_PART = 16 }; /* of cache.memory */
+
 /* Of the memory for caches: proofs of what is not there are worth the more, the more is asked that is not there. */
 static size_t denials_bytes(const struct config *config)
 {
@@ -148,7 +150,7 @@ static size_t denials_bytes(const struct config *config)
 static struct rrcache_conf rrcache_conf_of(const struct config *config)
 {
 	return (struct rrcache_conf){
-		.bytes = config->cache.memory - server_answers_bytes(config),
+		.bytes = config->cache.memory - server_answers_bytes(config) - denials_bytes(config),
 		.ttl_min_s = config->cache.ttl_min,
 		.ttl_max_s = config->cache.ttl_max,
 		.stale_s = config->cache.stale,
