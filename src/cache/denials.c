@@ -333,6 +333,21 @@ static bool add_encloser(struct search *s, struct denial_zone *zone, const struc
 	return true;
 }
 
+/* What a wildcard's answer brings covers a name alone, and no encloser: it has to do for the other names that the same
+ * wildcard stands for (RFC 5155 8.8). The shortest name that is covered is the next closer one. */
+static bool add_cover(struct search *s, struct denial_zone *zone, const struct hashes *hashes)
+{
+	for (unsigned i = hashes->count; i > 1; i--) {
+		const struct record *record = denial_zone_speaker(zone, hashes->hash[i - 2], s->now_s);
+		if (record == NULL)
+			continue;
+		begin_found(s, zone);
+		add_found(s, record);
+		return true;
+	}
+	return false;
+}
+
 static bool find_encloser(struct search *s, const struct hashes *hashes, unsigned *match)
 {
 	struct place place;
@@ -341,6 +356,10 @@ static bool find_encloser(struct search *s, const struct hashes *hashes, unsigne
 	if (place.zone != NULL && denial_zone_has_parameters(place.zone, &hashes->parameters)) {
 		*match = find_match(s, place.zone, hashes);
 		found = add_encloser(s, place.zone, hashes, *match);
+		if (!found && *match == hashes->count) {
+			found = add_cover(s, place.zone, hashes);
+			*match = 0;
+		}
 	}
 	leave(&place);
 	return found;

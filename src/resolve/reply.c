@@ -117,7 +117,7 @@ static bool stands_for_all(const struct message *msg, const uint8_t *zone, const
 		return false;
 	const struct rrset *alias = reply_alias(msg, zone, q->name);
 	const struct rrset *other = message_find(msg, SECTION_ANSWER, q->name, q->type);
-	return alias != NULL && (other == NULL || alias->sigs.count > 0);
+	return alias != NULL && (other == NULL || (other->sigs.count == 0 && alias->sigs.count > 0));
 }
 
 enum reply_kind reply_kind(const struct message *msg, const uint8_t *zone, const struct question *q, bool sent_edns)
