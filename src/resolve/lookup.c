@@ -252,7 +252,10 @@ static int next_await(struct request *rq, const struct frame *frame, const struc
 /* The answer is as good as the worst of its parts. */
 static void weigh(struct request *rq, struct answer *answer, const struct found *found)
 {
-	if (found->security != SECURITY_SECURE && answer->security != SECURITY_BOGUS)
+	bool is_unjudged = found->security == SECURITY_BOGUS && rq->cd; /* the client wants to see it */
+	if (is_unjudged)
+		answer->security = SECURITY_UNCHECKED;
+	else if (found->security != SECURITY_SECURE && answer->security != SECURITY_BOGUS)
 		answer->security = found->security;
 	if (rq->verdict.ede == EDE_NONE || rq->verdict.why == NULL)
 		return;
