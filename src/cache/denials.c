@@ -14,7 +14,7 @@
 #include "cache/denial_zone.h"
 
 enum {
-	SHARDS = 16,
+	SHARDS = 4, /* few, so that one zone as large as the root fits into half of one; only misses come here */
 	FIRST_BUCKETS = 16,
 	HASH_SEED = 0x4e53,
 	ZONE_PART = 2,  /* of a shard is all that one zone may have: a flood in one pushes no others out */

@@ -139,7 +139,7 @@ static int make_reserve(struct server *server, char *why, size_t size)
 
 /* --- begin --- */
 
-enum { DENIALS_PART = 16 }; /* of cache.memory */
+enum { DENIALS_PART = 8 }; /* of cache.memory */
 
 /* Of the memory for caches: proofs of what is not there are worth the more, the more is asked that is not there. */
 static size_t denials_bytes(const struct config *config)
