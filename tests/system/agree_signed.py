@@ -27,7 +27,7 @@ from agree import BLOCK, CONCURRENCY, LAB_PROGRAM, PATIENCE_S, Question, drawn, 
 from support import Crowd, expected_rows, lab_directory
 
 NAMES = ("berthd", "Unbound", "BIND")
-COUNT = 1800  # names that make some 2,000 zones
+COUNT = 2000  # names that make some 2,000 zones
 
 Said = tuple[str, bool]  # code, authentic?
 
