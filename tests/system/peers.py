@@ -93,7 +93,7 @@ controls {{ }};
 
 # What stands for {validation}: without and with the key of the lab's root.
 VALIDATION = {
-    "berthd": ("{{validate: false}}", '{{builtin: false, anchors: ["{key}"]}}'),
+    "berthd": ("{{validate: false}}", '{{builtin: false, rollover: false, anchors: ["{key}"]}}'),
     "Unbound": ('module-config: "iterator"', 'module-config: "validator iterator"\n    trust-anchor-file: "{key}"'),
     "BIND": ("dnssec-validation no;\n}};", "dnssec-validation yes;\n}};\ntrust-anchors {{ . static-key {key_data}; }};"),
 }

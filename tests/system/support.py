@@ -95,7 +95,8 @@ class Daemon:
         # Most labs are not signed by anyone the built-in anchors know.
         # The hostile servers of hostile.py live below test, which is special (RFC 6761).
         whole["resolver"] = {"ordinary": ["test"], **config.get("resolver", {})}
-        whole["dnssec"] = {"validate": False, **config.get("dnssec", {})}
+        # Keys that are followed are remembered in a folder that all daemons of the machine share.
+        whole["dnssec"] = {"validate": False, "rollover": False, **config.get("dnssec", {})}
         self.file.write_text(to_yaml(whole))
 
     @property
