@@ -3,7 +3,7 @@
     lab.json       what is in the lab, for programs
     expected.tsv   what a correct resolver answers
     root.hints     the root servers, as every resolver reads them
-    root.key       the root's key; secure.txt, the names with signed answers; keys/ (if signed)
+    root.key       the root's key; secure.txt, the names with signed answers; zones.tsv; keys/ (if signed)
     zones/ nsd/    zone files and one NSD configuration a level
     log/ run/      what the servers say, what they write while they run
 """
@@ -38,6 +38,8 @@ def build(directory, count, names_file, root_zone, signed_share=None):
     if signed_share is not None:
         catalogue.update(special.SPECIAL_SIGNED)
     world = plan.build(tlds, names.read_names(names_file, tlds, count), catalogue)
+    if signed_share is not None:
+        plan.furnish(world)
     try:
         _make(directory)
         if signed_share is None:
@@ -77,7 +79,7 @@ def _make(directory):
     directory.mkdir(parents=True, exist_ok=True)
     (directory / MARK).touch()
     (directory / "lab.json").unlink(missing_ok=True)
-    for name in ("root.key", "secure.txt"):
+    for name in ("root.key", "secure.txt", "zones.tsv"):
         (directory / name).unlink(missing_ok=True)
     for name in ("zones", "nsd", "keys"):
         if (directory / name).is_dir():
@@ -108,6 +110,7 @@ def _write_signed_zones(directory, world, share):
     signing.sign(world, lambda zone: str(directory / "zones" / _zone_file(zone)))
     (directory / "root.key").write_text(signing.trust_anchor(world))
     expected.write_secure(world, directory / "secure.txt")
+    signing.write_list(world, directory / "zones.tsv")
 
 
 def _zone_file(zone):

@@ -6,6 +6,7 @@ there are no servers here, only the zones in memory (RFC 1034 4.3.2 without the 
 
 import special
 from names import is_servable, name_hash
+from zones import is_below
 
 COLUMNS = "# name\ttype\trcode\trdata after aliases, sorted, joined with commas; empty when there is none\n"
 MAX_ALIASES = 16
@@ -17,6 +18,10 @@ def lookup(world, name, rrtype):
         zone = world.zone_for(name)
         if zone.broken:
             return "SERVFAIL", []
+        renamed = _renamed(zone, name)
+        if renamed:
+            name = renamed
+            continue
         rrsets = _node(zone, name)
         if rrsets is None:
             return "NXDOMAIN", []
@@ -24,6 +29,17 @@ def lookup(world, name, rrtype):
             return "NOERROR", sorted(rrsets.get(rrtype, []))
         name = rrsets["CNAME"][0].rstrip(".")
     return "SERVFAIL", []
+
+
+def _renamed(zone, name):
+    """What a DNAME above the name makes of it (RFC 6672 2.2), or None."""
+    above = name.partition(".")[2]
+    while above and is_below(above, zone.name):
+        target = zone.nodes.get(above, {}).get("DNAME")
+        if target:
+            return name.removesuffix(above) + target[0].rstrip(".")
+        above = above.partition(".")[2]
+    return None
 
 
 def _node(zone, name):
@@ -123,3 +139,5 @@ def _questions_of_special_zones(world):
             yield from ((name + "." + zone_name, "A") for name in ("any", "two.labels", "ent", "b.ent"))
             yield "any." + zone_name, "AAAA"
     yield from special.QUESTIONS
+    if "dname.lab" in world.special:
+        yield from special.QUESTIONS_SIGNED

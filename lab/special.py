@@ -130,6 +130,34 @@ def _bogus(world, name):
     _zone(world, name, GOOD[3:5], broken=True)
 
 
+def _plain(world, name):
+    _zone(world, name, GOOD[3:5])
+
+
+def _unsigned(world, name):
+    _nodata(world, name)
+    zone = world.zones[name]
+    zone.add("back." + name, "CNAME", dotted("www.wild.lab"))
+    zone.add("bad." + name, "CNAME", dotted("www.bogus.lab"))
+
+
+def _cross(world, name):
+    """Aliases from a signed zone to all kinds of others; `twice` goes out of what is signed and in again."""
+    zone = _zone(world, name, GOOD[2:4])
+    for label, target in (
+            ("signed", "www.nsec3.lab"), ("unsigned", "www.unsigned.lab"), ("twice", "back.unsigned.lab"),
+            ("bogus", "www.bogus.lab"), ("expired", "www.expired.lab"), ("dear", "www.dear.lab"), ("unknown", "www.unknown.lab"),
+            ("wild", "any.wild.lab"), ("wild3", "any.nsec3.lab"), ("ent", "ent.nsec3.lab"), ("missing", "missing.salted.lab"),
+            ("missing-unsigned", "missing.unsigned.lab"), ("dname", "www.d3.dname.lab"), ("*.star", "www.unsigned.lab")):
+        zone.add("%s.%s" % (label, name), "CNAME", dotted(target))
+
+
+def _dname(world, name):
+    zone = _zone(world, name, GOOD[4:6])
+    for label, target in (("d", "wild.lab"), ("d3", "nsec3.lab"), ("du", "unsigned.lab"), ("db", "bogus.lab")):
+        zone.add("%s.%s" % (label, name), "DNAME", dotted(target))
+
+
 # {zone: (how to fill it, what it is)}
 SPECIAL = {
     "alias.lab": (_alias, "chain c1 to c8, x into another zone, loop1 and loop2, dangling"),
@@ -152,11 +180,22 @@ SPECIAL = {
 # Only in a signed lab, where the others are simply signed with NSEC.
 SPECIAL_SIGNED = {
     "nsec3.lab": (_wild, "as wild.lab, signed with NSEC3"),
-    "unsigned.lab": (_nodata, "not signed, and lab. proves it"),
+    "optout.lab": (_wild, "as wild.lab, signed with NSEC3 and opt-out"),
+    "salted.lab": (_wild, "as wild.lab, signed with NSEC3, a salt and ten iterations"),
+    "dear.lab": (_wild, "as wild.lab, with so many iterations of NSEC3 that it counts as unsigned"),
+    "unsigned.lab": (_unsigned, "not signed, and lab. proves it; back is an alias into a signed zone"),
+    "unknown.lab": (_plain, "its DS is of an algorithm that nobody knows: it counts as unsigned"),
     "bogus.lab": (_bogus, "its DS belongs to no key: SERVFAIL"),
     "expired.lab": (_bogus, "its signatures ended in 2020: SERVFAIL"),
+    "early.lab": (_bogus, "its signatures begin in 2036: SERVFAIL"),
+    "keyless.lab": (_bogus, "its keys are missing: SERVFAIL"),
+    "stripped.lab": (_bogus, "it has a DS but is not signed: SERVFAIL"),
+    "cross.lab": (_cross, "aliases into zones that are signed, not signed and bogus"),
+    "dname.lab": (_dname, "d, d3, du and db stand for wild, nsec3, unsigned and bogus.lab"),
 }
-SIGNING = {"nsec3.lab": "nsec3", "unsigned.lab": None, "bogus.lab": "bogus", "expired.lab": "expired"}
+SIGNING = {"nsec3.lab": "nsec3", "optout.lab": "optout", "salted.lab": "salted", "dear.lab": "dear", "unsigned.lab": None,
+           "unknown.lab": "unknown", "bogus.lab": "bogus", "expired.lab": "expired", "early.lab": "early",
+           "keyless.lab": "keyless", "stripped.lab": "stripped"}
 
 # What to ask beyond the A and AAAA of every name in those zones.
 QUESTIONS = [
@@ -165,3 +204,6 @@ QUESTIONS = [
     ("missing.sub.deep.lab", "A"),
     ("nodata.lab", "MX"),
 ]
+# In a signed lab these too.
+QUESTIONS_SIGNED = [("%s.%s.dname.lab" % (label, cut), "A") for cut in ("d", "d3", "du", "db")
+                    for label in ("www", "ent", "a.ent", "missing")] + [("any.star.cross.lab", "A"), ("d.dname.lab", "DNAME")]

@@ -136,6 +136,15 @@ def _fill_domain(world, zone):
             zone.add_addresses(host, server)
 
 
+def furnish(world):
+    """What each domain has in a signed lab only, so that there is something to prove: a wildcard below an empty
+    non-terminal, and a DNAME to another domain."""
+    domains = [zone for zone in world.zones.values() if zone.level == "domains" and not is_below(zone.name, LAB)]
+    for at, zone in enumerate(domains):
+        zone.add("*.wild." + zone.name, "A", addresses.content_v4(name_hash("wild." + zone.name)))
+        zone.add("dname." + zone.name, "DNAME", dotted(domains[(at + 1) % len(domains)].name))
+
+
 def _add_listed_names(world):
     """About one name in ten becomes an alias, but none that has records already (RFC 1034 3.6.2)."""
     fresh = [name for name in world.names if name not in world.zone_for(name).nodes]

@@ -110,7 +110,8 @@ static int judge_denial(struct request *rq, const struct question *q, const stru
 		found->kind = whole_name ? FOUND_NODATA : FOUND_NXDOMAIN;
 	}
 	found->security = security_of(rq, &denial, denied);
-	if (found->security == SECURITY_BOGUS) {
+	/* Where a record of the proof is there but not good, what its signature lacked says more. */
+	if (found->security == SECURITY_BOGUS && good->count == found->count) {
 		char type[TYPE_TEXT];
 		verify_blame(rq, EDE_NSEC_MISSING, "nothing proves that %.100s %s does not exist",
 			verify_name(rq, q->name), type_text(q->type, type));
@@ -188,7 +189,7 @@ static int check_wildcard_await(
 	denial_init(&denial, trust->zone, good.set, good.count);
 	denial_allow_iterations(&denial, rq->options.nsec3_iterations);
 	found->security = security_of(rq, &denial, denial_of_closer(&denial, name, sig->labels));
-	if (found->security == SECURITY_BOGUS) {
+	if (found->security == SECURITY_BOGUS && good.count == found->proofs) {
 		verify_blame(rq, EDE_NSEC_MISSING, "nothing proves that a wildcard may stand for %.100s",
 			verify_name(rq, name));
 	}

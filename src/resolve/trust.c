@@ -161,6 +161,7 @@ static int check_ds_await(
 	out->security = trust.security;
 	if (ret != 0 || trust.security != SECURITY_SECURE)
 		return ret;
+	uint16_t told = found->count;
 	ret = keep_good_await(rq, &trust, found);
 	if (ret != 0)
 		return ret;
@@ -172,7 +173,7 @@ static int check_ds_await(
 		out->none = NO_DS_NO_CUT; /* an alias has no other records: no delegation (RFC 2181 10.1) */
 	else
 		read_denial(rq, zone, signer, found, out);
-	if (out->security == SECURITY_BOGUS && found->count > 0)
+	if (out->security == SECURITY_BOGUS && found->count == told) /* else what a signature lacked says more */
 		verify_blame(rq, EDE_NSEC_MISSING, "nothing proves that %.100s has no DS", verify_name(rq, zone));
 	return 0;
 }

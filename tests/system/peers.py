@@ -1,5 +1,5 @@
-"""Resolvers beside berthd, each as Debian has it, told alike: one thread, no validation, the lab's root, no rate limits.
-For comparisons inside a lab. Each listens on an address of its own in 127/8, port 53."""
+"""Resolvers beside berthd, each as Debian has it, told alike: one thread, the lab's root, no rate limits; validation with
+the lab's key, or none. For comparisons inside a lab. Each listens on an address of its own in 127/8, port 53."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ server:
     pidfile: ""
     directory: "{place}"
     use-syslog: no
-    module-config: "iterator"
+    {validation}
     root-hints: "{hints}"
     access-control: 127.0.0.0/8 allow
     edns-buffer-size: 1232
@@ -66,11 +66,37 @@ BERTHD = """\
 listen: [{address}]
 workers: 1
 resolver: {{root-hints: "{hints}"}}
-dnssec: {{validate: false}}
+dnssec: {validation}
 control: {{socket: "{place}/control"}}
 history: {{loans: false}}
 log: {{level: warning}}
 """
+BIND = """\
+options {{
+    directory "{place}";
+    listen-on {{ {address}; }};
+    listen-on-v6 {{ none; }};
+    allow-query {{ 127.0.0.0/8; }};
+    allow-recursion {{ 127.0.0.0/8; }};
+    recursive-clients 4000;
+    empty-zones-enable no;
+    pid-file none;
+    session-keyfile none;
+    lock-file none;
+    edns-udp-size 1232;
+    max-udp-size 1232;
+    max-cache-size 200m;
+    {validation}
+zone "." {{ type hint; file "{hints}"; }};
+controls {{ }};
+"""
+
+# What stands for {validation}: without and with the key of the lab's root.
+VALIDATION = {
+    "berthd": ("{{validate: false}}", '{{builtin: false, rollover: false, anchors: ["{key}"]}}'),
+    "Unbound": ('module-config: "iterator"', 'module-config: "validator iterator"\n    trust-anchor-file: "{key}"'),
+    "BIND": ("dnssec-validation no;\n}};", "dnssec-validation yes;\n}};\ntrust-anchors {{ . static-key {key_data}; }};"),
+}
 
 # name in tables: (program, Debian package, configuration's file, its text, command after the program, address)
 PEERS = {
@@ -78,6 +104,7 @@ PEERS = {
     "Unbound": ("unbound", "unbound", "unbound.conf", UNBOUND, ["-d", "-c", "{file}"], "127.0.0.2"),
     "Knot Resolver": ("kresd", "knot-resolver", "kresd.conf", KRESD, ["-n", "-c", "{file}", "{place}"], "127.0.0.3"),
     "PowerDNS Recursor": ("pdns_recursor", "pdns-recursor", "recursor.conf", RECURSOR, ["--config-dir={place}"], "127.0.0.4"),
+    "BIND": ("named", "bind9", "named.conf", BIND, ["-g", "-n", "1", "-c", "{file}"], "127.0.0.5"),
 }
 
 
@@ -100,18 +127,21 @@ def version(name: str) -> str:
 class Peer:
     """One of them, running: start() returns when it has answered."""
 
-    def __init__(self, name: str, place: Path, hints: Path):
+    def __init__(self, name: str, place: Path, hints: Path, key: Path | None = None):
         self.name, self.place = name, place / name.replace(" ", "-").lower()
         self.address = PEERS[name][5]
-        self.hints = hints
+        self.hints, self.key = hints, key
         self.process: subprocess.Popen[Any] | None = None
 
     def start(self, probe: str = "a.root-servers.net.") -> "Peer":
         _, _, file_name, text, arguments, _ = PEERS[self.name]
         shutil.rmtree(self.place, ignore_errors=True)
         self.place.mkdir(parents=True)
-        words = {"address": self.address, "place": self.place, "hints": self.hints, "file": self.place / file_name}
+        words = {"address": self.address, "place": self.place, "hints": self.hints, "file": self.place / file_name,
+                 "validation": self._validation()}
         (self.place / file_name).write_text(text.format(**words))
+        if self.name == "BIND":  # it listens only where an interface says that it has the address
+            subprocess.run(["ip", "addr", "add", self.address + "/32", "dev", "lo"], check=False, capture_output=True)
         with (self.place / "log").open("wb") as log:
             self.process = subprocess.Popen([path_of(self.name), *(word.format(**words) for word in arguments)],
                                             stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.place)
@@ -120,6 +150,14 @@ class Peer:
             if self.process.poll() is not None or time.monotonic() > deadline:
                 raise RuntimeError("%s does not answer: %s" % (self.name, self.log[-2000:]))
         return self
+
+    def _validation(self) -> str:
+        """Not all of them are told of keys here."""
+        if self.key is None:
+            return VALIDATION.get(self.name, ("",))[0].format()
+        flags, protocol, algorithm, *data = self.key.read_text().split()[3:]
+        key_data = '%s %s %s "%s"' % (flags, protocol, algorithm, "".join(data))
+        return VALIDATION[self.name][1].format(key=self.key, key_data=key_data)
 
     @property
     def log(self) -> str:

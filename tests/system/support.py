@@ -81,6 +81,7 @@ class Daemon:
         self.log_file = directory / "log"
         self.process: subprocess.Popen[bytes] | None = None
         self.arguments: list[str] = []
+        self.environment: dict[str, str] = {}  # laid over this process's
         if config is None:
             self.socket = Path("/run/berth/control")
         else:
@@ -94,7 +95,8 @@ class Daemon:
         # Most labs are not signed by anyone the built-in anchors know.
         # The hostile servers of hostile.py live below test, which is special (RFC 6761).
         whole["resolver"] = {"ordinary": ["test"], **config.get("resolver", {})}
-        whole["dnssec"] = {"validate": False, **config.get("dnssec", {})}
+        # Keys that are followed are remembered in a folder that all daemons of the machine share.
+        whole["dnssec"] = {"validate": False, "rollover": False, **config.get("dnssec", {})}
         self.file.write_text(to_yaml(whole))
 
     @property
@@ -108,7 +110,7 @@ class Daemon:
     def start(self) -> "Daemon":
         with self.log_file.open("ab") as log:
             self.process = subprocess.Popen([str(self.program), *self.arguments], stdin=subprocess.DEVNULL, stdout=log,
-                                            stderr=log)
+                                            stderr=log, env={**os.environ, **self.environment})
         deadline = time.monotonic() + START_S
         while True:
             assert self.process.poll() is None, "berthd ended by itself:\n" + self.log
@@ -249,8 +251,9 @@ def expected_rows() -> list[Row]:
 class Crowd:
     """Many sockets, one question at a time on each: `ask_all` is what a busy network does to a resolver."""
 
-    def __init__(self, sockets: int = 100, where: str = HERE, patience_s: float = PATIENCE_S * SLOWER):
-        self.patience_s, self.where = patience_s, where
+    def __init__(self, sockets: int = 100, where: str = HERE, patience_s: float = PATIENCE_S * SLOWER,
+                 dnssec: bool = False):
+        self.patience_s, self.where, self.dnssec = patience_s, where, dnssec
         self.sockets = []
         for _ in range(sockets):
             sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -288,7 +291,7 @@ class Crowd:
         if sock in waiting:
             return
         for index, (name, rrtype) in queue:
-            query = dns.message.make_query(name, rrtype, use_edns=0, payload=1232)
+            query = dns.message.make_query(name, rrtype, use_edns=0, payload=1232, want_dnssec=self.dnssec)
             sock.send(query.to_wire())
             waiting[sock] = (index, query, time.monotonic() + self.patience_s)
             return
