@@ -1,5 +1,7 @@
-/* Decides how rrsets are packed, found, aged and thrown out. One hash table in shards, each with its lock and its list
- * by last use. (The speed issue replaces locks by RCU behind the same header.) */
+/* Decides how rrsets are packed, found, aged and thrown out. One hash table in shards, each with its lock. A table grows by a
+ * bucket at a time (linear hashing), so that nobody waits for all of it to be laid anew; what has expired is swept out a
+ * bucket at a time; and what is thrown out for room is chosen by SIEVE (decision 20): a scan of names that are asked for once
+ * does not push out those that are asked for again. */
 #include "cache/rrcache.h"
 
 #include <pthread.h>
@@ -13,25 +15,29 @@
 #include "base/limits.h"
 #include "base/list.h"
 
-enum { SHARDS = 64, FIRST_BUCKETS = 256, HASH_SEED = 0x7272, MALLOC_OVERHEAD = 16 };
+enum { SHARDS = 64, FIRST_BUCKETS = 256, HASH_SEED = 0x7272, MALLOC_OVERHEAD = 16, OWNER_IS_KEY = 0 };
 
 struct entry {
 	struct entry *next; /* in the bucket */
-	struct link used;   /* in the shard, least recently used first */
+	struct link queue;  /* in the shard, oldest first */
 	uint64_t hash;
 	uint32_t stored_s, expire_s; /* wall clock */
 	uint32_t size;               /* of `bytes`: the name, then packed rrsets */
 	uint16_t type;
 	uint16_t count;
-	uint8_t kind, rank, space, security, name_len;
+	uint8_t kind : 2, rank : 2, space : 3, was_used : 1; /* used: since the hand came by */
+	uint8_t security, name_len;
 	uint8_t bytes[];
 };
 
 struct shard {
 	pthread_mutex_t lock;
 	struct entry **bucket;
-	size_t buckets, entries, bytes; /* bytes: of the entries and of the table itself */
-	struct link used;
+	size_t room, buckets;  /* of the table; those that are in use */
+	size_t entries, bytes; /* bytes: of the entries and of the table itself */
+	size_t broom;          /* the bucket to be swept next */
+	struct link queue;
+	struct link *hand; /* the entry that is looked at next when room is needed; the queue itself: its oldest */
 };
 
 struct rrcache {
@@ -44,14 +50,20 @@ struct rrcache {
 struct packed {
 	uint32_t ttl_s, data_size, sigs_size;
 	uint16_t type, rclass, data_count, sigs_count;
-	uint8_t owner_len;
+	uint8_t owner_len; /* OWNER_IS_KEY: it is the entry's name, and not written again */
 };
 
 /* --- packing --- */
 
-static size_t packed_size(const struct rrset *set)
+/* How much of the owner is written: nothing where the entry is named so. */
+static uint8_t owner_size(const uint8_t *key, const struct rrset *set)
 {
-	return sizeof(struct packed) + name_len(set->owner) + set->data.size + set->sigs.size;
+	return name_is_equal(key, set->owner) ? OWNER_IS_KEY : (uint8_t)name_len(set->owner);
+}
+
+static size_t packed_size(const uint8_t *key, const struct rrset *set)
+{
+	return sizeof(struct packed) + owner_size(key, set) + set->data.size + set->sigs.size;
 }
 
 static uint8_t *append(uint8_t *at, const void *data, size_t len)
@@ -61,7 +73,7 @@ static uint8_t *append(uint8_t *at, const void *data, size_t len)
 	return at + len;
 }
 
-static uint8_t *pack(uint8_t *at, const struct rrset *set)
+static uint8_t *pack(uint8_t *at, const uint8_t *key, const struct rrset *set)
 {
 	struct packed head = {
 		.ttl_s = set->ttl_s,
@@ -71,7 +83,7 @@ static uint8_t *pack(uint8_t *at, const struct rrset *set)
 		.rclass = set->rclass,
 		.data_count = set->data.count,
 		.sigs_count = set->sigs.count,
-		.owner_len = (uint8_t)name_len(set->owner),
+		.owner_len = owner_size(key, set),
 	};
 	at = append(at, &head, sizeof(head));
 	at = append(at, set->owner, head.owner_len);
@@ -79,7 +91,9 @@ static uint8_t *pack(uint8_t *at, const struct rrset *set)
 	return append(at, set->sigs.rdata, set->sigs.size);
 }
 
-static const uint8_t *unpack(struct arena *arena, const uint8_t *at, uint32_t ttl_left_s, struct rrset **out)
+/* `name` is the entry's, in the arena. */
+static const uint8_t *unpack(
+	struct arena *arena, const uint8_t *at, const uint8_t *name, uint32_t ttl_left_s, struct rrset **out)
 {
 	struct packed head;
 	memcpy(&head, at, sizeof(head));
@@ -88,7 +102,7 @@ static const uint8_t *unpack(struct arena *arena, const uint8_t *at, uint32_t tt
 	set->type = head.type;
 	set->rclass = head.rclass;
 	set->ttl_s = head.ttl_s < ttl_left_s ? head.ttl_s : ttl_left_s;
-	set->owner = arena_copy(arena, at, head.owner_len);
+	set->owner = head.owner_len == OWNER_IS_KEY ? name : arena_copy(arena, at, head.owner_len);
 	at += head.owner_len;
 	set->data = (knot_rdataset_t){.count = head.data_count, .size = head.data_size};
 	set->data.rdata = arena_copy(arena, at, head.data_size);
@@ -112,9 +126,11 @@ static struct shard *shard_of(struct rrcache *cache, uint64_t hash)
 	return &cache->shard[hash % SHARDS];
 }
 
+/* The table has between room / 2 and room buckets: those that have been split already go by one bit more. */
 static struct entry **bucket_of(const struct shard *shard, uint64_t hash)
 {
-	return &shard->bucket[hash / SHARDS % shard->buckets];
+	size_t at = hash / SHARDS % shard->room;
+	return &shard->bucket[at < shard->buckets ? at : at - shard->room / 2];
 }
 
 static size_t entry_cost(const struct entry *entry)
@@ -124,13 +140,14 @@ static size_t entry_cost(const struct entry *entry)
 
 static size_t table_cost(const struct shard *shard)
 {
-	return shard->buckets * sizeof(*shard->bucket);
+	return shard->room * sizeof(*shard->bucket);
 }
 
 /* What the shard grows by when the entry comes in. */
 static size_t growth(const struct shard *shard, const struct entry *entry)
 {
-	return entry_cost(entry) + (shard->entries >= shard->buckets ? table_cost(shard) : 0);
+	bool is_full = shard->entries >= shard->buckets && shard->buckets == shard->room;
+	return entry_cost(entry) + (is_full ? table_cost(shard) : 0);
 }
 
 static struct entry **find(const struct shard *shard, uint64_t hash, const struct cache_key *key, size_t len)
@@ -149,50 +166,74 @@ static void drop(struct shard *shard, struct entry **at)
 {
 	struct entry *entry = *at;
 	*at = entry->next;
-	link_remove(&entry->used);
+	if (shard->hand == &entry->queue)
+		shard->hand = entry->queue.next;
+	link_remove(&entry->queue);
 	shard->entries--;
 	shard->bytes -= entry_cost(entry);
 	free(entry);
 }
 
-static void drop_oldest(struct shard *shard)
+static void drop_entry(struct shard *shard, struct entry *entry)
 {
-	struct entry *oldest = container_of(shard->used.next, struct entry, used);
-	struct entry **at = bucket_of(shard, oldest->hash);
-	while (*at != oldest)
+	struct entry **at = bucket_of(shard, entry->hash);
+	while (*at != entry)
 		at = &(*at)->next;
 	drop(shard, at);
 }
 
-static void grow(struct shard *shard)
+/* SIEVE: the hand goes from the oldest to the newest and takes the first that was not used since it last came by. */
+static void drop_one(struct shard *shard)
 {
-	size_t old_count = shard->buckets;
-	struct entry **old = shard->bucket;
-	shard->bytes += table_cost(shard);
-	shard->buckets *= 2;
-	shard->bucket = xzalloc(shard->buckets, sizeof(*shard->bucket));
-	for (size_t i = 0; i < old_count; i++) {
-		while (old[i] != NULL) {
-			struct entry *entry = old[i];
-			old[i] = entry->next;
-			struct entry **at = bucket_of(shard, entry->hash);
-			entry->next = *at;
-			*at = entry;
+	for (;;) {
+		if (shard->hand == &shard->queue)
+			shard->hand = shard->queue.next;
+		struct entry *entry = container_of(shard->hand, struct entry, queue);
+		if (!entry->was_used) {
+			drop_entry(shard, entry);
+			return;
 		}
+		entry->was_used = 0;
+		shard->hand = shard->hand->next;
 	}
-	free(old);
+}
+
+/* One bucket more: its half of what is in the bucket that had both. */
+static void split(struct shard *shard)
+{
+	if (shard->buckets == shard->room) {
+		shard->bytes += table_cost(shard);
+		shard->bucket = xrealloc(shard->bucket, 2 * shard->room * sizeof(*shard->bucket));
+		memset(shard->bucket + shard->room, 0, shard->room * sizeof(*shard->bucket));
+		shard->room *= 2;
+	}
+	struct entry *list = shard->bucket[shard->buckets - shard->room / 2];
+	shard->bucket[shard->buckets - shard->room / 2] = NULL;
+	shard->buckets++;
+	while (list != NULL) {
+		struct entry *entry = list, **at = bucket_of(shard, entry->hash);
+		list = entry->next;
+		entry->next = *at;
+		*at = entry;
+	}
 }
 
 static void insert(struct shard *shard, struct entry *entry)
 {
 	if (shard->entries >= shard->buckets)
-		grow(shard);
+		split(shard);
 	struct entry **at = bucket_of(shard, entry->hash);
 	entry->next = *at;
 	*at = entry;
-	link_append(&shard->used, &entry->used);
+	link_append(&shard->queue, &entry->queue);
 	shard->entries++;
 	shard->bytes += entry_cost(entry);
+}
+
+static void drop_all(struct shard *shard)
+{
+	while (!link_is_empty(&shard->queue))
+		drop_entry(shard, container_of(shard->queue.next, struct entry, queue));
 }
 
 /* --- what the house calls --- */
@@ -212,8 +253,9 @@ struct rrcache *rrcache_new(const struct rrcache_conf *conf)
 	for (int i = 0; i < SHARDS; i++) {
 		struct shard *shard = &cache->shard[i];
 		pthread_mutex_init(&shard->lock, NULL);
-		link_init(&shard->used);
-		shard->buckets = FIRST_BUCKETS;
+		link_init(&shard->queue);
+		shard->hand = &shard->queue;
+		shard->room = shard->buckets = FIRST_BUCKETS;
 		shard->bucket = xzalloc(FIRST_BUCKETS, sizeof(*shard->bucket));
 		shard->bytes = table_cost(shard);
 	}
@@ -224,8 +266,7 @@ void rrcache_free(struct rrcache *cache)
 {
 	for (int i = 0; i < SHARDS; i++) {
 		struct shard *shard = &cache->shard[i];
-		while (!link_is_empty(&shard->used))
-			drop_oldest(shard);
+		drop_all(shard);
 		free(shard->bucket);
 		pthread_mutex_destroy(&shard->lock);
 	}
@@ -251,14 +292,29 @@ static void copy_out(struct arena *arena, const struct entry *entry, uint32_t no
 	};
 	const uint8_t *at = entry->bytes + entry->name_len;
 	uint32_t left_s = out->is_stale ? LIMIT_STALE_TTL_S : entry->expire_s - now_s;
+	const uint8_t *name = arena_copy(arena, entry->bytes, entry->name_len);
 	for (uint16_t i = 0; i < entry->count; i++)
-		at = unpack(arena, at, left_s, &out->set[i]);
+		at = unpack(arena, at, name, left_s, &out->set[i]);
 }
 
 /* Of no use any more, not even when nothing better can be had. */
 static bool is_waste(const struct entry *entry, uint32_t now_s, uint32_t stale_s)
 {
 	return now_s < entry->stored_s || (now_s >= entry->expire_s && now_s - entry->expire_s >= stale_s);
+}
+
+/* What has expired goes sooner or later, though nobody asks for it: a bucket for each entry that comes. */
+static void sweep(struct shard *shard, uint32_t now_s, uint32_t stale_s)
+{
+	if (shard->broom >= shard->buckets)
+		shard->broom = 0;
+	struct entry **at = &shard->bucket[shard->broom++];
+	while (*at != NULL) {
+		if (is_waste(*at, now_s, stale_s))
+			drop(shard, at);
+		else
+			at = &(*at)->next;
+	}
 }
 
 static int get(struct rrcache *cache, struct arena *arena, const struct cache_key *key, enum rank least,
@@ -274,8 +330,7 @@ static int get(struct rrcache *cache, struct arena *arena, const struct cache_ke
 	if (entry != NULL && is_waste(entry, now_s, cache->stale_s)) {
 		drop(shard, at);
 	} else if (entry != NULL && (enum rank)entry->rank >= least && (may_be_stale || is_fresh(entry, now_s))) {
-		link_remove(&entry->used);
-		link_append(&shard->used, &entry->used);
+		entry->was_used = 1;
 		copy_out(arena, entry, now_s, out);
 		ret = 0;
 	}
@@ -313,13 +368,13 @@ static struct entry *make_entry(const uint8_t *name, const struct rrset *const *
 {
 	size_t len = name_len(name), size = len;
 	for (uint16_t i = 0; i < count; i++)
-		size += packed_size(sets[i]);
+		size += packed_size(name, sets[i]);
 	struct entry *entry = xalloc(sizeof(*entry) + size);
 	*entry = (struct entry){.size = (uint32_t)size, .count = count, .name_len = (uint8_t)len};
-	link_init(&entry->used);
+	link_init(&entry->queue);
 	uint8_t *at = append(entry->bytes, name, len);
 	for (uint16_t i = 0; i < count; i++)
-		at = pack(at, sets[i]);
+		at = pack(at, name, sets[i]);
 	return entry;
 }
 
@@ -350,15 +405,16 @@ void rrcache_put(struct rrcache *cache, const struct cache_key *key, const struc
 	struct entry *entry = make_entry(key->name, value->set, value->count);
 	entry->hash = hash_key(key, entry->name_len);
 	entry->type = key->type;
-	entry->space = (uint8_t)key->space;
-	entry->kind = (uint8_t)value->kind;
-	entry->rank = (uint8_t)value->rank;
+	entry->space = key->space & 7;
+	entry->kind = value->kind & 3;
+	entry->rank = value->rank & 3;
 	entry->security = (uint8_t)value->security;
 	entry->stored_s = clock_wall_s();
 	entry->expire_s = entry->stored_s + ttl_s;
 	struct shard *shard = shard_of(cache, entry->hash);
 	size_t limit = cache->shard_bytes;
 	pthread_mutex_lock(&shard->lock);
+	sweep(shard, entry->stored_s, cache->stale_s);
 	struct entry **old = find(shard, entry->hash, key, entry->name_len);
 	bool keep_old = *old != NULL && is_better(*old, entry);
 	bool fits = table_cost(shard) + entry_cost(entry) <= limit;
@@ -366,7 +422,7 @@ void rrcache_put(struct rrcache *cache, const struct cache_key *key, const struc
 		if (*old != NULL)
 			drop(shard, old);
 		while (shard->bytes + growth(shard, entry) > limit)
-			drop_oldest(shard);
+			drop_one(shard);
 		insert(shard, entry);
 	}
 	pthread_mutex_unlock(&shard->lock);
@@ -379,8 +435,7 @@ void rrcache_clear(struct rrcache *cache)
 	for (int i = 0; i < SHARDS; i++) {
 		struct shard *shard = &cache->shard[i];
 		pthread_mutex_lock(&shard->lock);
-		while (!link_is_empty(&shard->used))
-			drop_oldest(shard);
+		drop_all(shard);
 		pthread_mutex_unlock(&shard->lock);
 	}
 }

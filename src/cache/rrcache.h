@@ -5,7 +5,7 @@
  *	if (rrcache_get(cache, arena, &key, RANK_ANSWER, &found) == 0 && found.kind == CACHE_POSITIVE)
  *		use(found.set[0]);                 a copy in the arena, TTL as left now
  *
- * Ageing follows the wall clock. Strict in bytes: the least recently used go first. Delegations and glue as the
+ * Ageing follows the wall clock. Strict in bytes: what was not used since it came or was last looked at goes first (SIEVE). Delegations and glue as the
  * parent gave them are kept in spaces of their own (CACHE_CUT, CACHE_GLUE), so that a child never prolongs or replaces its own delegation
  * (ghost domains); an NXDOMAIN stands for all types of its name (CACHE_NAME, RFC 2308 5).
  * Ownership: callers get copies. Thread: any. Never suspends; a lock is held only while copying. */
