@@ -451,3 +451,152 @@ void rrcache_state(struct rrcache *cache, struct rrcache_state *out)
 		pthread_mutex_unlock(&shard->lock);
 	}
 }
+
+/* --- as bytes --- */
+
+/* An entry in a snapshot; its bytes follow, as they are in memory. */
+struct saved {
+	uint32_t size, stored_s, expire_s;
+	uint16_t type, count;
+	uint8_t kind, rank, space, name_len;
+};
+
+uint32_t rrcache_form(void)
+{
+	return sizeof(struct saved) << 8 | sizeof(struct packed);
+}
+
+unsigned rrcache_parts(void)
+{
+	return SHARDS;
+}
+
+static void copy_entry(struct rrcache_part *part, const struct entry *entry)
+{
+	size_t size = sizeof(struct saved) + entry->size;
+	if (part->len + size > part->room) {
+		part->room = 2 * (part->len + size);
+		part->data = xrealloc(part->data, part->room);
+	}
+	struct saved head = {.size = entry->size,
+		.stored_s = entry->stored_s,
+		.expire_s = entry->expire_s,
+		.type = entry->type,
+		.count = entry->count,
+		.kind = entry->kind,
+		.rank = entry->rank,
+		.space = entry->space,
+		.name_len = entry->name_len};
+	append(append(part->data + part->len, &head, sizeof(head)), entry->bytes, entry->size);
+	part->len += size;
+	part->records++;
+}
+
+void rrcache_copy_part(struct rrcache *cache, unsigned index, struct rrcache_part *part)
+{
+	struct shard *shard = &cache->shard[index];
+	uint32_t now_s = clock_wall_s();
+	part->len = part->records = 0;
+	pthread_mutex_lock(&shard->lock);
+	for (struct link *at = shard->queue.next; at != &shard->queue; at = at->next) {
+		const struct entry *entry = container_of(at, struct entry, queue);
+		if (is_fresh(entry, now_s) && entry->security != SECURITY_BOGUS)
+			copy_entry(part, entry);
+	}
+	pthread_mutex_unlock(&shard->lock);
+}
+
+/* Whether so many rdatas fill the bytes exactly. */
+static bool are_rdatas(const uint8_t *at, size_t size, uint16_t count)
+{
+	for (uint16_t i = 0; i < count; i++) {
+		uint16_t len;
+		if (size < sizeof(len))
+			return false;
+		memcpy(&len, at, sizeof(len));
+		size_t whole = knot_rdata_size(len);
+		if (whole > size)
+			return false;
+		at += whole;
+		size -= whole;
+	}
+	return size == 0;
+}
+
+/* The length of a packed rrset; 0 when it is none. */
+static size_t packed_len(const uint8_t *at, size_t room)
+{
+	struct packed head;
+	if (room < sizeof(head))
+		return 0;
+	memcpy(&head, at, sizeof(head));
+	at += sizeof(head);
+	room -= sizeof(head);
+	size_t all = (size_t)head.owner_len + head.data_size + head.sigs_size;
+	if (all > room || (head.owner_len != OWNER_IS_KEY && name_wire_len(at, head.owner_len) != head.owner_len))
+		return 0;
+	at += head.owner_len;
+	if (!are_rdatas(at, head.data_size, head.data_count) ||
+		!are_rdatas(at + head.data_size, head.sigs_size, head.sigs_count))
+		return 0;
+	return sizeof(head) + all;
+}
+
+static bool is_entry(const struct saved *head, const uint8_t *bytes)
+{
+	if (head->kind > CACHE_NXDOMAIN || head->rank > RANK_ANSWER || head->space > CACHE_CHAIN)
+		return false;
+	if (name_wire_len(bytes, head->size) != head->name_len)
+		return false;
+	size_t at = head->name_len;
+	for (uint16_t i = 0; i < head->count; i++) {
+		size_t len = packed_len(bytes + at, head->size - at);
+		if (len == 0)
+			return false;
+		at += len;
+	}
+	return at == head->size && (head->count > 0 || head->kind != CACHE_POSITIVE);
+}
+
+static struct entry *entry_of(const struct saved *head, const uint8_t *bytes)
+{
+	struct cache_key key = {bytes, head->type, (enum cache_space)head->space};
+	struct entry *entry = xalloc(sizeof(*entry) + head->size);
+	*entry = (struct entry){.hash = hash_key(&key, head->name_len),
+		.stored_s = head->stored_s,
+		.expire_s = head->expire_s,
+		.size = head->size,
+		.type = head->type,
+		.count = head->count,
+		.kind = head->kind & 3,
+		.rank = head->rank & 3,
+		.space = head->space & 7,
+		.name_len = head->name_len};
+	link_init(&entry->queue);
+	memcpy(entry->bytes, bytes, head->size);
+	return entry;
+}
+
+size_t rrcache_load(struct rrcache *cache, const uint8_t *data, size_t len)
+{
+	struct saved head;
+	if (len < sizeof(head))
+		return 0;
+	memcpy(&head, data, sizeof(head));
+	const uint8_t *bytes = data + sizeof(head);
+	if (head.size > len - sizeof(head) || !is_entry(&head, bytes))
+		return 0;
+	uint32_t now_s = clock_wall_s();
+	struct entry *entry = entry_of(&head, bytes);
+	struct shard *shard = shard_of(cache, entry->hash);
+	struct cache_key key = {entry->bytes, entry->type, (enum cache_space)entry->space};
+	pthread_mutex_lock(&shard->lock);
+	bool fits = shard->bytes + growth(shard, entry) <= cache->shard_bytes;
+	bool is_wanted = fits && is_fresh(entry, now_s) && *find(shard, entry->hash, &key, entry->name_len) == NULL;
+	if (is_wanted)
+		insert(shard, entry);
+	pthread_mutex_unlock(&shard->lock);
+	if (!is_wanted)
+		free(entry);
+	return sizeof(head) + head.size;
+}

@@ -91,3 +91,21 @@ void rrcache_put(struct rrcache *cache, const struct cache_key *key, const struc
 /* Forgets everything. */
 void rrcache_clear(struct rrcache *cache);
 void rrcache_state(struct rrcache *cache, struct rrcache_state *out);
+
+/* --- as bytes, for cache/snapshot --- */
+
+/* What entries look like; another number, another form. */
+uint32_t rrcache_form(void);
+unsigned rrcache_parts(void);
+
+struct rrcache_part {
+	uint8_t *data; /* the caller frees it, after the last part */
+	size_t len, room;
+	uint32_t records;
+};
+
+/* Copies what has not expired of a part; its lock is held meanwhile. */
+void rrcache_copy_part(struct rrcache *cache, unsigned index, struct rrcache_part *part);
+/* Puts the first entry of such bytes, whose form is not trusted, unless something is there; returns how long it was, 0 when it is
+ * none. What was proved has to be proved again. */
+size_t rrcache_load(struct rrcache *cache, const uint8_t *data, size_t len);

@@ -77,7 +77,8 @@ static int write_file(const struct anchor_keeper *keeper)
 	FILE *file = fopen(beside, "we");
 	if (file == NULL)
 		return E_SYSTEM;
-	int ret = fputs("# Keys that berthd follows (RFC 5011): state, since, zone, DNSKEY. Written by berthd.\n",
+	int ret = fputs("# Keys that berthd follows (RFC 5011): state, since, zone, the sum of the\n# configured "
+			"anchors that they grew from, DNSKEY. Written by berthd.\n",
 			  file) < 0
 			  ? E_SYSTEM
 			  : 0;

@@ -10,9 +10,19 @@
 
 enum { HOUR_S = 3600, DAY_S = 86400, LINE = 16 + 16 + NAME_TEXT + 2 * ROLLOVER_KEY_MAX };
 
+/* FNV-1a: it is compared with itself alone. */
+static uint64_t sum_of(uint64_t sum, const knot_rdataset_t *set)
+{
+	const knot_rdata_t *rdata = set->rdata;
+	for (uint16_t i = 0; i < set->count; i++, rdata = knot_rdataset_next((knot_rdata_t *)rdata))
+		for (uint16_t j = 0; j < rdata->len; j++)
+			sum = (sum ^ rdata->data[j]) * UINT64_C(0x100000001b3);
+	return sum;
+}
+
 void rollover_init(struct rollover *rollover, const struct anchor *anchor)
 {
-	*rollover = (struct rollover){.initial = anchors_new()};
+	*rollover = (struct rollover){.initial = anchors_new(), .origin = UINT64_C(0xcbf29ce484222325)};
 	memcpy(rollover->zone, anchor->zone, name_len(anchor->zone));
 	const struct {
 		uint16_t type;
@@ -22,6 +32,7 @@ void rollover_init(struct rollover *rollover, const struct anchor *anchor)
 		const knot_rdata_t *rdata = kinds[k].set->rdata;
 		for (uint16_t i = 0; i < kinds[k].set->count; i++, rdata = knot_rdataset_next((knot_rdata_t *)rdata))
 			(void)!anchors_add(rollover->initial, anchor->zone, kinds[k].type, rdata->data, rdata->len);
+		rollover->origin = sum_of(rollover->origin, kinds[k].set);
 	}
 }
 
@@ -241,7 +252,8 @@ int rollover_write(const struct rollover *rollover, FILE *file)
 	name_text(rollover->zone, zone);
 	for (unsigned i = 0; i < rollover->count; i++) {
 		const struct rollover_key *key = &rollover->key[i];
-		fprintf(file, "%s %" PRIu32 " %s ", rollover_state_text(key->state), key->since_s, zone);
+		fprintf(file, "%s %" PRIu32 " %s %016" PRIx64 " ", rollover_state_text(key->state), key->since_s, zone,
+			rollover->origin);
 		for (uint16_t j = 0; j < key->len; j++)
 			fprintf(file, "%02x", key->rdata[j]);
 		fputc('\n', file);
@@ -270,11 +282,12 @@ int rollover_read_line(struct rollover *rollover, const char *line)
 	char state[16], zone[NAME_TEXT];
 	uint8_t name[NAME_MAX_LEN];
 	uint32_t since_s;
+	uint64_t origin;
 	int hex = 0;
-	if (sscanf(line, "%15s %" SCNu32 " %1007s %n", state, &since_s, zone, &hex) != 3 || hex == 0 ||
-		name_from_text(name, zone) != 0)
+	if (sscanf(line, "%15s %" SCNu32 " %1007s %" SCNx64 " %n", state, &since_s, zone, &origin, &hex) != 4 ||
+		hex == 0 || name_from_text(name, zone) != 0)
 		return E_MALFORMED;
-	if (!name_is_equal(name, rollover->zone))
+	if (!name_is_equal(name, rollover->zone) || origin != rollover->origin)
 		return E_NOENT;
 	if (rollover->count >= ROLLOVER_KEYS)
 		return E_SPACE;

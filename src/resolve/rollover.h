@@ -39,6 +39,7 @@ struct rollover_key {
 struct rollover {
 	uint8_t zone[NAME_MAX_LEN];
 	struct anchors *initial; /* what the configuration says, of this zone alone */
+	uint64_t origin;         /* a sum of that: what grew from another configuration is not trusted */
 	unsigned count;
 	struct rollover_key key[ROLLOVER_KEYS];
 };
@@ -54,7 +55,7 @@ uint32_t rollover_wait_s(const struct rrset *keys, uint32_t now_s);
 void rollover_add(const struct rollover *rollover, struct anchors *anchors);
 
 const char *rollover_state_text(enum rollover_state state);
-/* A line for each key: state, time, zone, rdata in hexadecimal. 0, or E_SYSTEM. */
+/* A line for each key: state, time, zone, origin, rdata; the last two in hexadecimal. 0, or E_SYSTEM. */
 int rollover_write(const struct rollover *rollover, FILE *file) __attribute__((warn_unused_result));
-/* One such line. E_NOENT: of another zone; E_MALFORMED; E_SPACE. */
+/* One such line. E_NOENT: of another zone, or grown from other anchors than are configured now; E_MALFORMED; E_SPACE. */
 int rollover_read_line(struct rollover *rollover, const char *line) __attribute__((warn_unused_result));

@@ -308,7 +308,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		.stale = how & 8,
 		.glue = how & 4 ? GLUE_VERIFIED : GLUE_BAILIWICK};
 	struct rrcache_conf conf = {.bytes = 4 << 20, .ttl_max_s = LIMIT_CACHE_TTL_S, .stale_s = how & 8 ? 60 : 0};
-	struct resolver_conf rconf = {.loop = &loop, .rrcache = rrcache_new(&conf), .denials = denials_new(1 << 20), .facts = facts};
+	struct resolver_conf rconf = {
+		.loop = &loop, .rrcache = rrcache_new(&conf), .denials = denials_new(1 << 20), .facts = facts};
 	resolver = resolver_new(&rconf);
 	resolver_configure(resolver, &hints, &options);
 	look_up(how & 16 ? "a.x.evil.org" : "www.evil.org", how & 32 ? types[take() % 10] : KNOT_RRTYPE_A);
