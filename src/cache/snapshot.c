@@ -102,9 +102,9 @@ static int read_head(FILE *file, const char *path, struct snapshot_result *resul
 {
 	struct head head;
 	if (fread(&head, sizeof(head), 1, file) != 1 || memcmp(head.magic, magic, sizeof(magic)) != 0)
-		return fail(result, path, E_MALFORMED, "is no snapshot of a cache; it is left alone");
+		return fail(result, path, E_EXIST, "is no snapshot of a cache; it is left alone");
 	if (head.byte_order != byte_order || head.form != rrcache_form())
-		return fail(result, path, E_MALFORMED, "is of another version or machine; it is left alone");
+		return fail(result, path, E_EXIST, "is of another version or machine; it is left alone");
 	return 0;
 }
 
@@ -120,15 +120,17 @@ static int read_block(struct rrcache *cache, FILE *file, uint8_t **room, struct 
 	if (sum_of(*room, block.bytes) != block.sum)
 		return E_MALFORMED;
 	result->bytes += block.bytes;
+	uint32_t records = 0;
 	size_t at = 0;
 	while (at < block.bytes) {
 		size_t used = rrcache_load(cache, *room + at, block.bytes - at);
 		if (used == 0)
 			return E_MALFORMED;
 		at += used;
-		result->records++;
+		records++;
 	}
-	return 0;
+	result->records += records;
+	return records == block.records ? 0 : E_MALFORMED;
 }
 
 int snapshot_load(struct rrcache *cache, const char *path, const atomic_bool *stop, struct snapshot_result *result)

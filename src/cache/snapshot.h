@@ -25,6 +25,6 @@ struct snapshot_result {
 /* 0, or E_SYSTEM. */
 int snapshot_save(struct rrcache *cache, const char *path, struct snapshot_result *result)
 	__attribute__((nonnull, warn_unused_result));
-/* 0; E_NOENT: there is none; E_MALFORMED; E_CANCELED: *stop was set; E_SYSTEM. */
+/* 0; E_NOENT: there is none; E_EXIST: it is something else; E_MALFORMED: damaged; E_CANCELED: *stop was set; E_SYSTEM. */
 int snapshot_load(struct rrcache *cache, const char *path, const atomic_bool *stop, struct snapshot_result *result)
 	__attribute__((nonnull, warn_unused_result));

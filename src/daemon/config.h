@@ -81,6 +81,7 @@ struct config {
 		size_t memory;             /* bytes, default 256M, at least 1M */
 		uint32_t ttl_min, ttl_max; /* seconds */
 		uint32_t stale;            /* seconds that an expired answer is kept for bad times; 0: not */
+		const char *snapshot;      /* the file that it is kept in over a restart; NULL: none */
 		bool prefetch;             /* popular answers are looked up again before they expire */
 	} cache;
 

@@ -95,7 +95,7 @@ struct config_raw_dnssec {
 };
 
 struct config_raw_cache {
-	const char *memory, *ttl_min, *ttl_max, *stale;
+	const char *memory, *ttl_min, *ttl_max, *stale, *snapshot;
 	enum config_switch prefetch;
 };
 

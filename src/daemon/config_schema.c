@@ -125,6 +125,7 @@ static const cyaml_schema_field_t cache_fields[] = {
 	WORD("ttl-min", config_raw_cache, ttl_min),
 	WORD("ttl-max", config_raw_cache, ttl_max),
 	WORD("stale", config_raw_cache, stale),
+	WORD("snapshot", config_raw_cache, snapshot),
 	CHOICE("prefetch", config_raw_cache, prefetch, switch_words),
 	CYAML_FIELD_END,
 };

@@ -362,6 +362,19 @@ static int read_stale(struct config_reader *r, const char *text)
 	return 0;
 }
 
+/* It need not be there yet. */
+static int read_snapshot(struct config_reader *r, const char *path)
+{
+	if (path == NULL || strcmp(path, "none") == 0)
+		return 0;
+	size_t len = strlen(path);
+	if (path[0] != '/' || path[len - 1] == '/' || len > HISTORY_PATH_MAX)
+		return config_refuse(r, config_find(r, "cache", "snapshot"), 0,
+			"is not a file's path from the root; write for example /var/lib/berth/cache, or none");
+	r->config->cache.snapshot = arena_copy(r->arena, path, len + 1);
+	return 0;
+}
+
 static int read_cache(struct config_reader *r, const struct config_raw_cache *raw)
 {
 	uint64_t value;
@@ -376,7 +389,7 @@ static int read_cache(struct config_reader *r, const struct config_raw_cache *ra
 	uint32_t *min = &r->config->cache.ttl_min, *max = &r->config->cache.ttl_max;
 	config_read_switch(raw->prefetch, &r->config->cache.prefetch);
 	if (read_ttl(r, "ttl-min", raw->ttl_min, min) != 0 || read_ttl(r, "ttl-max", raw->ttl_max, max) != 0 ||
-		read_stale(r, raw->stale) != 0)
+		read_stale(r, raw->stale) != 0 || read_snapshot(r, raw->snapshot) != 0)
 		return E_INVAL;
 	if (*min <= *max)
 		return 0;

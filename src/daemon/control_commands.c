@@ -1,6 +1,7 @@
 /* Decides what each command of the control socket says. Whatever belongs to a worker is read in that worker's thread.
  */
 #include "daemon/anchor_keeper.h"
+#include "daemon/cache_keeper.h"
 #include "daemon/control_commands.h"
 
 #include <stdio.h>
@@ -205,6 +206,8 @@ void control_run(struct control_call *call, const json_t *request)
 	else if (strcmp(cmd, "anchors") == 0)
 		control_reply(call, json_pack("{s:b, s:o}", "validates", call->server->anchors != NULL, "anchors",
 					    anchor_keeper_json(call->server->anchor_keeper)));
+	else if (strcmp(cmd, "cache-save") == 0)
+		cache_keeper_save(call->server->cache_keeper, call);
 	else if (strcmp(cmd, "audit") == 0)
 		control_run_audit(call);
 	else if (strcmp(cmd, "query") == 0 || strcmp(cmd, "why") == 0)

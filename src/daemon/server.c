@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "cache/denials.h"
 #include "daemon/anchor_keeper.h"
+#include "daemon/cache_keeper.h"
 #include "daemon/chronicle.h"
 #include "daemon/control.h"
 #include "daemon/listen.h"
@@ -270,6 +271,7 @@ int server_start(struct server *server, char *why, size_t size)
 	keeper_start(&server->keeper);
 	chronicle_start(server->chronicle);
 	anchor_keeper_start(server->anchor_keeper);
+	server->cache_keeper = cache_keeper_start(server);
 	return 0;
 }
 
@@ -482,6 +484,7 @@ void server_stop(struct server *server)
 	drain(server);
 	web_free(server->web);
 	chronicle_stop(server->chronicle);
+	cache_keeper_stop(server->cache_keeper);
 	keeper_stop(&server->keeper);
 	control_free(server->control);
 	inflight_free(server->inflight); /* before the stacks that its flights lie on */

@@ -24,6 +24,7 @@
 #include "resolve/resolver.h"
 
 struct anchor_keeper;
+struct cache_keeper;
 struct chronicle;
 struct control;
 struct reserve;
@@ -60,6 +61,7 @@ struct server {
 	struct keeper keeper;
 	struct anchors *anchors; /* those of the configuration; NULL: nothing is validated */
 	struct anchor_keeper *anchor_keeper;
+	struct cache_keeper *cache_keeper;
 	struct settings *settings; /* of the workers, from server_init to server_start */
 	struct reserve *reserve;   /* with lend: reserved, */
 	struct single *single;     /* or this one with a pool of 0; else both are NULL */

@@ -22,7 +22,7 @@ static gid_t readers(gid_t otherwise)
 static void give_files(int folder, uid_t uid, gid_t gid)
 {
 	static const char *const names[] = {"history.db", "history.db-wal", "history.db-shm", "history.db-lock",
-		"votes.db", "votes.db-wal", "votes.db-shm", "anchors"};
+		"votes.db", "votes.db-wal", "votes.db-shm", "anchors", "cache"};
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		(void)!fchownat(folder, names[i], uid, gid, AT_SYMLINK_NOFOLLOW);
 }
@@ -67,6 +67,7 @@ void state_prepare(const struct config *config)
 	char anchors[PATH_FOLDER + 16];
 	if (config->dnssec.validate && config->dnssec.rollover && path_state_dir(anchors, PATH_FOLDER) == 0)
 		prepare_folder_of(strcat(anchors, "/anchors"), config->user);
+	prepare_folder_of(config->cache.snapshot, config->user);
 	if (config->web.listen_count > 0)
 		prepare_folder_of(config->web.votes, config->user);
 }

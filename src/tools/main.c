@@ -20,8 +20,8 @@
 enum { TIMEOUT_MS = 10000, SECONDS_MAX = 3600, INTERVAL_LEAST_MS = 100, COUNT_LEAST = 16, COUNT_MOST = 10000 };
 
 const struct verb *const verbs[] = {&verb_port, &verb_holders, &verb_map, &verb_ports, &verb_audit, &verb_service,
-	&verb_registry, &verb_query, &verb_why, &verb_stats, &verb_status, &verb_anchors, &verb_reload, &verb_check,
-	&verb_help, NULL};
+	&verb_registry, &verb_query, &verb_why, &verb_stats, &verb_status, &verb_anchors, &verb_cache, &verb_reload,
+	&verb_check, &verb_help, NULL};
 
 const struct verb *verb_find(const char *name)
 {

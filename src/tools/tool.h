@@ -37,7 +37,7 @@ struct verb {
 };
 
 extern const struct verb verb_port, verb_holders, verb_map, verb_ports, verb_audit, verb_service, verb_registry,
-	verb_query, verb_why, verb_stats, verb_status, verb_anchors, verb_reload, verb_check, verb_help;
+	verb_query, verb_why, verb_stats, verb_status, verb_anchors, verb_cache, verb_reload, verb_check, verb_help;
 /* Ends with NULL, in the order of `berth help`. */
 extern const struct verb *const verbs[];
 

@@ -316,7 +316,7 @@ static const struct wrong wrongs[] = {
 		"b.yaml:1: colour: there is no such key; the keys are listen, workers, user, ports, resolver, dnssec, "
 		"cache, identity, access, web, history, control, log"},
 	{"cache: {colour: red}\n", "b.yaml:1: cache.colour: there is no such key; those of cache are memory, ttl-min, "
-				   "ttl-max, stale, prefetch"},
+				   "ttl-max, stale, snapshot, prefetch"},
 	{"\"a\xe2\x80\xae\": 1\n",
 		"b.yaml:1: a\\u202e: there is no such key; the keys are listen, workers, user, ports, "
 		"resolver, dnssec, cache, identity, access, web, history, control, log"},
