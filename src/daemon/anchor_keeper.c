@@ -14,7 +14,7 @@
 #include "base/random.h"
 #include "resolve/rollover.h"
 
-enum { FOLLOWED_MAX = 64, FIRST_MS = 10000, SPREAD_MS = 50000, LINE_MAX_LEN = 4096 };
+enum { FOLLOWED_MAX = 64, FIRST_MS = 10000, SPREAD_MS = 50000, LINE_MAX_LEN = 4096, TYPE_NULL = 10, SIGNAL_TAGS = 12 };
 
 /* A zone whose keys are followed. */
 struct followed {
@@ -256,6 +256,92 @@ static void ask(struct anchor_keeper *keeper, const struct followed *followed)
 	loop_post(&keeper->server->worker[0].loop, &errand->mail);
 }
 
+/* --- signalling (RFC 8145 5) --- */
+
+/* A question that nobody needs the answer of: it tells the zone which keys are trusted. */
+struct signal {
+	struct mail mail;
+	struct waiter waiter;
+	struct server *server;
+	uint8_t name[NAME_MAX_LEN];
+};
+
+static void on_signal_done(struct waiter *waiter, const struct outcome *outcome)
+{
+	(void)outcome;
+	free(container_of(waiter, struct signal, waiter));
+}
+
+static void on_signal(struct mail *mail)
+{
+	struct signal *signal = container_of(mail, struct signal, mail);
+	struct resolver *resolver = signal->server->worker[0].resolver;
+	struct ask ask = {
+		.question = {.name = signal->name, .type = TYPE_NULL, .rclass = KNOT_CLASS_IN}, .fresh = true};
+	signal->waiter.on_answer = on_signal_done;
+	if (resolver == NULL || resolver_ask(resolver, &ask, &signal->waiter) != 0)
+		free(signal);
+}
+
+static int compare_tags(const void *a, const void *b)
+{
+	return *(const uint16_t *)a - *(const uint16_t *)b;
+}
+
+static unsigned tags_of(const struct anchor *anchor, uint16_t tags[static SIGNAL_TAGS])
+{
+	unsigned count = 0;
+	const knot_rdata_t *rdata = anchor->ds.rdata;
+	for (uint16_t i = 0; i < anchor->ds.count && count < SIGNAL_TAGS;
+		i++, rdata = knot_rdataset_next((knot_rdata_t *)rdata)) {
+		struct ds ds;
+		if (ds_read(&ds, rdata) == 0)
+			tags[count++] = ds.tag;
+	}
+	rdata = anchor->keys.rdata;
+	for (uint16_t i = 0; i < anchor->keys.count && count < SIGNAL_TAGS;
+		i++, rdata = knot_rdataset_next((knot_rdata_t *)rdata)) {
+		struct dnskey key;
+		if (dnskey_read(&key, rdata) == 0)
+			tags[count++] = key.tag;
+	}
+	qsort(tags, count, sizeof(*tags), compare_tags);
+	return count;
+}
+
+/* "_ta-4f66-9728." and the zone. 0, or E_SPACE. */
+static int signal_name(uint8_t out[static NAME_MAX_LEN], const struct anchor *anchor)
+{
+	uint16_t tags[SIGNAL_TAGS];
+	unsigned count = tags_of(anchor, tags);
+	char label[4 + SIGNAL_TAGS * 5] = "_ta";
+	size_t len = 3;
+	for (unsigned i = 0; i < count; i++)
+		if (i == 0 || tags[i] != tags[i - 1])
+			len += (size_t)snprintf(label + len, sizeof(label) - len, "-%04x", tags[i]);
+	size_t zone_len = name_len(anchor->zone);
+	if (count == 0 || len > 63 || 1 + len + zone_len > NAME_MAX_LEN)
+		return E_SPACE;
+	out[0] = (uint8_t)len;
+	memcpy(out + 1, label, len);
+	memcpy(out + 1 + len, anchor->zone, zone_len);
+	return 0;
+}
+
+static void signal_tags(const struct anchor_keeper *keeper, const uint8_t *zone)
+{
+	struct anchors *trusted = anchor_keeper_trusted(keeper);
+	const struct anchor *anchor = anchors_find(trusted, zone, clock_wall_s());
+	struct signal *signal = xzalloc(1, sizeof(*signal));
+	signal->server = keeper->server;
+	signal->mail.on_mail = on_signal;
+	if (anchor != NULL && name_is_equal(anchor->zone, zone) && signal_name(signal->name, anchor) == 0)
+		loop_post(&keeper->server->worker[0].loop, &signal->mail);
+	else
+		free(signal);
+	anchors_unref(trusted);
+}
+
 static struct followed *next_due(const struct anchor_keeper *keeper)
 {
 	struct followed *next = NULL;
@@ -269,10 +355,13 @@ static void on_timer(struct timer *timer)
 {
 	struct anchor_keeper *keeper = container_of(timer, struct anchor_keeper, timer);
 	struct followed *next = next_due(keeper);
-	if (next != NULL && next->due_us <= clock_mono_us() && keeper->errand == NULL)
-		ask(keeper, next);
-	else
+	if (next == NULL || next->due_us > clock_mono_us() || keeper->errand != NULL) {
 		set_timer(keeper);
+		return;
+	}
+	ask(keeper, next);
+	if (keeper->server->config->dnssec.key_tags)
+		signal_tags(keeper, next->rollover.zone);
 }
 
 static void set_timer(struct anchor_keeper *keeper)

@@ -69,6 +69,7 @@ struct config {
 		bool builtin;              /* the root's anchors that berthd brings along */
 		unsigned nsec3_iterations; /* more make a denial count as unsigned; default 50, at most 500 */
 		bool rollover;             /* anchors follow their zones' keys (RFC 5011) */
+		bool key_tags;             /* anchored zones are told which of their keys are trusted (RFC 8145) */
 		bool sentinel;             /* RFC 8509 */
 		bool sha1;                 /* signatures and digests with SHA-1 count */
 		const char **anchors;      /* files with DS and DNSKEY records */

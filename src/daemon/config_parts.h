@@ -88,7 +88,7 @@ struct config_raw_negative {
 };
 
 struct config_raw_dnssec {
-	enum config_switch validate, builtin, sha1, sentinel, rollover;
+	enum config_switch validate, builtin, sha1, sentinel, rollover, key_tags;
 	const char **anchors, *nsec3_iterations;
 	struct config_raw_negative *negative;
 	unsigned anchors_count, negative_count;

@@ -212,6 +212,7 @@ int config_read_dnssec(struct config_reader *r, const struct config_raw_dnssec *
 	config_read_switch(raw->builtin, &r->config->dnssec.builtin);
 	config_read_switch(raw->sha1, &r->config->dnssec.sha1);
 	config_read_switch(raw->sentinel, &r->config->dnssec.sentinel);
+	config_read_switch(raw->key_tags, &r->config->dnssec.key_tags);
 	config_read_switch(raw->rollover, &r->config->dnssec.rollover);
 	if (raw->nsec3_iterations != NULL && !config_parse_count(raw->nsec3_iterations, 0, NSEC3_ITERATIONS_MAX,
 						     &r->config->dnssec.nsec3_iterations))

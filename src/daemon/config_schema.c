@@ -116,6 +116,7 @@ static const cyaml_schema_field_t dnssec_fields[] = {
 	WORD("nsec3-iterations", config_raw_dnssec, nsec3_iterations),
 	CHOICE("sha1", config_raw_dnssec, sha1, switch_words),
 	CHOICE("sentinel", config_raw_dnssec, sentinel, switch_words),
+	CHOICE("key-tags", config_raw_dnssec, key_tags, switch_words),
 	CHOICE("rollover", config_raw_dnssec, rollover, switch_words),
 	CYAML_FIELD_END,
 };
