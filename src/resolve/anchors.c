@@ -11,7 +11,6 @@
 #include "base/check.h"
 #include "base/error.h"
 #include "base/hash.h"
-#include "dns/crypto.h"
 #include "dns/dnssec.h"
 
 enum { BUCKETS = 256, HASH_SEED = 0xa4c4 };
@@ -94,20 +93,13 @@ int anchors_add_negative(struct anchors *anchors, const uint8_t *zone, uint32_t 
 	return 0;
 }
 
-/* Half a digest would match no key, and be found out long after. */
-static bool has_whole_digest(const struct ds *ds)
-{
-	size_t len = crypto_digest_len(ds->digest_type);
-	return len == 0 || ds->digest_len == len;
-}
-
 static bool is_good(uint16_t type, const knot_rdata_t *rdata)
 {
 	struct dnskey key;
 	struct ds ds;
 	if (type == KNOT_RRTYPE_DNSKEY)
 		return dnskey_read(&key, rdata) == 0 && dnskey_may_sign(&key);
-	return type == KNOT_RRTYPE_DS && ds_read(&ds, rdata) == 0 && has_whole_digest(&ds);
+	return type == KNOT_RRTYPE_DS && ds_read(&ds, rdata) == 0;
 }
 
 int anchors_add(struct anchors *anchors, const uint8_t *zone, uint16_t type, const uint8_t *rdata, uint16_t len)
