@@ -10,9 +10,12 @@ import time
 from pathlib import Path
 from typing import Any
 
+import dns.dnssec
 import dns.exception
 import dns.message
+import dns.name
 import dns.query
+import dns.rdata
 
 START_S = 20.0
 
@@ -40,7 +43,7 @@ remote-control:
 """
 KRESD = """\
 net.listen('{address}', 53, {{ kind = 'dns' }})
-trust_anchors.remove('.')
+{validation}
 modules = {{ 'hints > iterate' }}
 hints.root_file('{hints}')
 cache.size = 200 * MB
@@ -51,7 +54,7 @@ local-port=53
 config-dir={place}
 socket-dir={place}
 hint-file={hints}
-dnssec=off
+{validation}
 threads=1
 dont-query=127.0.0.0/8
 allow-from=127.0.0.0/8
@@ -95,6 +98,8 @@ controls {{ }};
 VALIDATION = {
     "berthd": ("{{validate: false}}", '{{builtin: false, rollover: false, anchors: ["{key}"]}}'),
     "Unbound": ('module-config: "iterator"', 'module-config: "validator iterator"\n    trust-anchor-file: "{key}"'),
+    "Knot Resolver": ("trust_anchors.remove('.')", "trust_anchors.remove('.')\ntrust_anchors.add_file('{key}', true)"),
+    "PowerDNS Recursor": ("dnssec=off", "dnssec=validate\nlua-config-file={lua}"),
     "BIND": ("dnssec-validation no;\n}};", "dnssec-validation yes;\n}};\ntrust-anchors {{ . static-key {key_data}; }};"),
 }
 
@@ -127,6 +132,8 @@ def version(name: str) -> str:
 class Peer:
     """One of them, running: start() returns when it has answered."""
 
+    patience_s = 1.0  # with the probe
+
     def __init__(self, name: str, place: Path, hints: Path, key: Path | None = None):
         self.name, self.place = name, place / name.replace(" ", "-").lower()
         self.address = PEERS[name][5]
@@ -152,12 +159,17 @@ class Peer:
         return self
 
     def _validation(self) -> str:
-        """Not all of them are told of keys here."""
         if self.key is None:
             return VALIDATION.get(self.name, ("",))[0].format()
         flags, protocol, algorithm, *data = self.key.read_text().split()[3:]
         key_data = '%s %s %s "%s"' % (flags, protocol, algorithm, "".join(data))
-        return VALIDATION[self.name][1].format(key=self.key, key_data=key_data)
+        lua = self.place / "anchors.lua"
+        lua.write_text("clearTA('.')\naddTA('.', \"%s\")\n" % self._root_ds())
+        return VALIDATION[self.name][1].format(key=self.key, key_data=key_data, lua=lua)
+
+    def _root_ds(self) -> str:
+        key = dns.rdata.from_text("IN", "DNSKEY", self.key.read_text().split("DNSKEY")[1].strip())
+        return dns.dnssec.make_ds(dns.name.root, key, "SHA256").to_text()
 
     @property
     def log(self) -> str:
@@ -165,10 +177,10 @@ class Peer:
 
     def _answers(self, probe: str) -> bool:
         try:
-            dns.query.udp(dns.message.make_query(probe, "A"), self.address, timeout=1.0)
+            dns.query.udp(dns.message.make_query(probe, "A"), self.address, timeout=self.patience_s)
             return True
         except (OSError, dns.exception.DNSException):
-            time.sleep(0.05)
+            time.sleep(self.patience_s / 20)
             return False
 
     def stop(self) -> None:
