@@ -34,7 +34,7 @@
 #define LIMIT_PROOFS         8           /* NSEC or NSEC3 rrsets kept of a denial: four prove any (RFC 5155 7.2) */
 #define LIMIT_SIGNATURES     128 /* signatures checked: long chains of aliases through signed zones need some 70 */
 #define LIMIT_SIGNATURES_BAD 16  /* of these in vain (KeyTrap, CVE-2023-50387): less than a millisecond */
-#define LIMIT_HASHES         256 /* names hashed for NSEC3 (CVE-2023-50868), times 50 rounds at most */
+#define LIMIT_HASHES         128 /* names hashed for NSEC3 (CVE-2023-50868), times 50 rounds at most */
 #define LIMIT_DENIALS_HASHES 20  /* names hashed to look for known NSEC3, without the wildcard (CVE-2023-50868) */
 #define LIMIT_CHECKS_IN_ROW  4   /* signatures checked before others get their turn */
 #define LIMIT_ZONE_KEYS      64  /* of a zone that are looked at, */

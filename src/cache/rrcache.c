@@ -390,16 +390,20 @@ static bool is_better(const struct entry *old, const struct entry *entry)
 {
 	if (!is_fresh(old, entry->stored_s))
 		return false;
-	return old->rank > entry->rank || (old->security == SECURITY_SECURE && entry->security == SECURITY_UNCHECKED);
+	return old->rank > entry->rank ||
+	       (old->security == SECURITY_SECURE &&
+		       (entry->security == SECURITY_UNCHECKED || entry->security == SECURITY_BOGUS));
 }
 
 void rrcache_put(struct rrcache *cache, const struct cache_key *key, const struct cache_value *value)
 {
 	uint32_t ttl_s = value->ttl_s;
 	/* What a parent says of its child ends when the parent says so: else ttl-min would make ghosts. */
-	bool is_parents = key->space == CACHE_CUT || key->space == CACHE_GLUE || key->space == CACHE_CHAIN;
+	bool is_bound = key->space == CACHE_CUT || key->space == CACHE_GLUE || key->space == CACHE_CHAIN;
+	/* What is proved lives no longer than its signatures (RFC 4035 5.3.3). */
+	is_bound |= value->security == SECURITY_SECURE;
 	uint32_t clamped_s = rrcache_clamp(cache, ttl_s);
-	ttl_s = is_parents && ttl_s < clamped_s ? ttl_s : clamped_s;
+	ttl_s = is_bound && ttl_s < clamped_s ? ttl_s : clamped_s;
 	if (ttl_s == 0)
 		return;
 	struct entry *entry = make_entry(key->name, value->set, value->count);

@@ -283,6 +283,12 @@ struct reload {
 	struct config *config; /* the new one; the server's before the tour begins */
 };
 
+static void forget_caches(struct server *server)
+{
+	rrcache_clear(server->rrcache);
+	denials_clear(server->denials);
+}
+
 static void on_visit(struct tour *tour, struct worker *worker)
 {
 	struct reload *reload = container_of(tour, struct reload, tour);
@@ -296,8 +302,7 @@ static void on_done(struct tour *tour)
 	server->reloading = false;
 	if (reload->settings.forget) {
 		log_notice("whom to ask has changed: the cache begins anew");
-		rrcache_clear(server->rrcache);
-		denials_clear(server->denials);
+		forget_caches(server);
 	}
 	settings_deinit(&reload->settings);
 	log_notice("configuration reloaded");
@@ -416,6 +421,8 @@ int server_reload(struct server *server, char *why, size_t size)
 		config_free(server->config);
 	server->config = reload->config;
 	server->reloading = true;
+	if (reload->settings.forget)
+		forget_caches(server); /* and again after the tour: until then others still ask as before */
 	reload->tour.visit = on_visit;
 	reload->tour.done = on_done;
 	tour_begin(&reload->tour, server);

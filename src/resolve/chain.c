@@ -158,7 +158,7 @@ static int check_denial_await(struct request *rq, const struct frame *frame, str
 	struct trust trust;
 	int ret = trust_of_zone_await(rq, frame, signer, NULL, &trust);
 	found->security = trust.security;
-	rq->verdict.elsewhere = trust.security == SECURITY_SECURE;
+	rq->verdict.elsewhere = trust.security == SECURITY_SECURE || trust.is_no_zone;
 	if (ret != 0 || trust.security != SECURITY_SECURE)
 		return ret;
 	struct found good = {0};
@@ -167,8 +167,12 @@ static int check_denial_await(struct request *rq, const struct frame *frame, str
 	if (ret != 0)
 		return ret == E_MISMATCH ? 0 : ret;
 	ret = judge_denial(rq, q, &trust, found, &good);
-	if (found->security == SECURITY_SECURE || found->security == SECURITY_INSECURE)
+	if (found->security == SECURITY_SECURE || found->security == SECURITY_INSECURE) {
+		/* What came along without a good signature is not given on as if it had one (RFC 4035 3.2.3). */
+		found->set = good.set;
+		found->count = good.count;
 		bound_by_proofs(rq, found, &good);
+	}
 	if (found->security == SECURITY_SECURE)
 		synthesis_learn(rq, trust.zone, good.set, good.count);
 	return ret;
@@ -193,6 +197,8 @@ static int check_wildcard_await(
 		verify_blame(rq, EDE_NSEC_MISSING, "nothing proves that a wildcard may stand for %.100s",
 			verify_name(rq, name));
 	}
+	found->proof = good.set;
+	found->proofs = good.count;
 	bound_by_proofs(rq, found, &good);
 	if (found->security == SECURITY_SECURE) {
 		synthesis_learn(rq, trust->zone, good.set, good.count);
@@ -236,7 +242,7 @@ static int check_set_await(struct request *rq, const struct frame *frame, struct
 	bool are_keys = set->type == KNOT_RRTYPE_DNSKEY && name_is_equal(signer, set->owner);
 	int ret = trust_of_zone_await(rq, frame, signer, are_keys ? set : NULL, &trust);
 	found->security = trust.security;
-	rq->verdict.elsewhere = trust.security == SECURITY_SECURE;
+	rq->verdict.elsewhere = trust.security == SECURITY_SECURE || trust.is_no_zone;
 	if (ret != 0 || trust.security != SECURITY_SECURE)
 		return ret;
 	struct rrsig sig;
@@ -257,7 +263,11 @@ static int check_all_await(struct request *rq, const struct frame *frame, struct
 {
 	enum security worst = SECURITY_SECURE;
 	for (uint16_t i = 0; i < found->count; i++) {
-		struct found one = {.kind = FOUND_ANSWER, .count = 1, .set = &found->set[i]};
+		struct found one = {.kind = FOUND_ANSWER,
+			.count = 1,
+			.set = &found->set[i],
+			.proofs = found->proofs,
+			.proof = found->proof};
 		int ret = check_set_await(rq, frame, &one);
 		if (ret != 0)
 			return ret;
@@ -268,13 +278,29 @@ static int check_all_await(struct request *rq, const struct frame *frame, struct
 	return 0;
 }
 
+/* When a negative anchor's time is up, what it excused has to be proved again (RFC 7646). */
+static void bound_until(struct request *rq, struct found *found, uint32_t until_s)
+{
+	uint32_t left_s = until_s - clock_wall_s();
+	for (uint16_t i = 0; i < found->count; i++) {
+		if (found->set[i]->ttl_s <= left_s)
+			continue;
+		struct rrset *bound = arena_copy(&rq->arena, found->set[i], sizeof(*bound));
+		bound->ttl_s = left_s;
+		found->set[i] = bound;
+	}
+}
+
 static int check_await(struct request *rq, const struct frame *frame, struct found *found)
 {
 	const struct question *q = frame->question;
 	bool is_positive = found->kind != FOUND_NODATA && found->kind != FOUND_NXDOMAIN && found->count > 0;
 	const uint8_t *name = is_positive ? found->set[0]->owner : q->name;
 	const struct anchor *anchor = anchor_of(rq, name, is_positive ? found->set[0]->type : q->type);
-	if (anchor == NULL || anchor->is_negative || q->type == KNOT_RRTYPE_RRSIG) { /* signatures are not signed */
+	if (anchor != NULL && anchor->until_s != 0)
+		bound_until(rq, found, anchor->until_s);
+	if (anchor == NULL || anchor->is_negative ||
+		q->type == KNOT_RRTYPE_RRSIG) { /* signatures are not signed, nor kept */
 		found->security = anchor != NULL ? SECURITY_INSECURE : SECURITY_INDETERMINATE;
 		return 0;
 	}

@@ -34,21 +34,25 @@ static void found_one(struct request *rq, struct found *out, enum found_kind kin
 	out->set[0] = set;
 }
 
+/* RRSIG rdata has its labels in the fourth byte; fewer than the owner's: a wildcard was expanded. */
+static bool is_of_wildcard(const struct rrset *set)
+{
+	const knot_rdata_t *sig = set->sigs.count > 0 ? set->sigs.rdata : NULL;
+	return sig != NULL && sig->len > 3 && sig->data[3] < name_labels(set->owner);
+}
+
 /* Some rrsets at the name, for ANY: RFC 8482 promises no more. */
-static void accept_any(struct request *rq, const struct question *q, const struct message *msg, struct found *out)
+static void accept_any(
+	struct request *rq, const uint8_t *zone, const struct question *q, const struct message *msg, struct found *out)
 {
 	uint16_t room = msg->count[SECTION_ANSWER];
 	*out = (struct found){.kind = FOUND_ANSWER, .set = arena_alloc(&rq->arena, room * sizeof(*out->set))};
 	for (uint16_t i = 0; i < room && out->count < LIMIT_ANSWER_ANY; i++)
 		if (name_is_equal(msg->set[SECTION_ANSWER][i].owner, q->name))
 			out->set[out->count++] = &msg->set[SECTION_ANSWER][i];
-}
-
-/* RRSIG rdata has its labels in the fourth byte; fewer than the owner's: a wildcard was expanded. */
-static bool is_of_wildcard(const struct rrset *set)
-{
-	const knot_rdata_t *sig = set->sigs.count > 0 ? set->sigs.rdata : NULL;
-	return sig != NULL && sig->len > 3 && sig->data[3] < name_labels(set->owner);
+	for (uint16_t i = 0; i < out->count && out->proofs == 0; i++)
+		if (is_of_wildcard(out->set[i]))
+			out->proofs = keep_proofs(rq, zone, msg, &out->proof);
 }
 
 /* The authority section says why a wildcard might stand for the name (RFC 4035 3.1.3.3). */
@@ -62,7 +66,7 @@ static void accept_answer(
 	struct request *rq, const uint8_t *zone, const struct question *q, const struct message *msg, struct found *out)
 {
 	if (q->type == KNOT_RRTYPE_ANY) {
-		accept_any(rq, q, msg, out);
+		accept_any(rq, zone, q, msg, out);
 		return;
 	}
 	struct rrset *set = message_find(msg, SECTION_ANSWER, q->name, q->type);
@@ -300,7 +304,7 @@ int iterate_await(struct request *rq, const struct frame *frame, struct found *o
 	struct cut *cut = arena_alloc(&rq->arena, sizeof(*cut)); /* 2 KiB: too much for a fiber's frame */
 	struct reply *reply = arena_alloc(&rq->arena, sizeof(*reply));
 	cut_closest(cut, rq, q);
-	if (lookup_find_above(rq, q, cut->zone, out))
+	if (!frame->afresh && lookup_find_above(rq, q, cut->zone, out))
 		return 0;
 	tell_route(rq, cut);
 	prime_await(rq, frame, cut, reply);

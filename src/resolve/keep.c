@@ -52,8 +52,10 @@ static void keep_denial(
 
 void keep_found(struct request *rq, const struct question *q, const struct found *found)
 {
-	/* ANY is no type that has an answer of its own. */
-	if (found->count == 0 || q->type == KNOT_RRTYPE_ANY || !may_keep(rq, q->name, q->type))
+	/* ANY is no type that has an answer of its own; of RRSIG nothing is proved, so that it must not say more than was
+	 * asked: an alias or a denial would hold for other types. */
+	bool is_apart = q->type == KNOT_RRTYPE_ANY || (q->type == KNOT_RRTYPE_RRSIG && found->kind != FOUND_ANSWER);
+	if (found->count == 0 || is_apart || !may_keep(rq, q->name, q->type))
 		return;
 	if (found->kind != FOUND_NODATA && found->kind != FOUND_NXDOMAIN) {
 		keep_positive(rq, found);

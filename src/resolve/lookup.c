@@ -20,6 +20,13 @@ static bool is_worn(const struct cached *cached)
 	return left_s <= (left_s + cached->age_s) / LIMIT_PREFETCH_PART;
 }
 
+/* Where answers are proved, what nobody has looked at may be anybody's word, and is looked at before it is used. */
+static bool is_judged(const struct request *rq, enum security security)
+{
+	bool is_unjudged = security == SECURITY_UNCHECKED && rq->options.anchors != NULL;
+	return rq->cd || (security != SECURITY_BOGUS && !is_unjudged);
+}
+
 static bool get(struct request *rq, const uint8_t *name, uint16_t type, enum cache_space space, struct cached *out)
 {
 	struct cache_key key = {name, type, space};
@@ -27,7 +34,7 @@ static bool get(struct request *rq, const uint8_t *name, uint16_t type, enum cac
 	if (rq->stale) {
 		int ret = rrcache_get_stale(cache, &rq->arena, &key, RANK_ANSWER, out);
 		rq->found_stale |= ret == 0 && out->is_stale;
-		return ret == 0 && (out->security != SECURITY_BOGUS || rq->cd);
+		return ret == 0 && is_judged(rq, out->security);
 	}
 	if (rq->fresh || rrcache_get(cache, &rq->arena, &key, RANK_ANSWER, out) != 0)
 		return false;
@@ -94,7 +101,8 @@ bool lookup_find_above(struct request *rq, const struct question *q, const uint8
 	for (; name != NULL && name_is_within(name, zone); name = name_parent(name)) {
 		/* Of a zone that its parent refers to, the parent knows better than a broken server of its own. */
 		if (!name_is_equal(name, zone) && get(rq, name, 0, CACHE_NAME, &cached) &&
-			(rq->options.nxdomain_cut || cached.security == SECURITY_SECURE)) {
+			(cached.security == SECURITY_SECURE ||
+				(rq->options.nxdomain_cut && is_judged(rq, cached.security)))) {
 			found_cached(&cached, FOUND_NXDOMAIN, out);
 			return true;
 		}

@@ -2,6 +2,7 @@
 #include "resolve/rollover.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -156,6 +157,17 @@ static bool is_among(const struct rollover_key *known, const struct dnskey *seen
 	return false;
 }
 
+/* What the configuration names and has revoked itself is remembered for ever: else it would be trusted again. */
+static bool is_configured(const struct rollover *rollover, const struct rollover_key *known)
+{
+	struct dnskey key;
+	knot_rdata_t *rdata = xalloc(knot_rdata_size(known->len));
+	knot_rdata_init(rdata, known->len, known->rdata);
+	bool is = dnskey_read(&key, rdata) == 0 && is_initial(rollover, &key);
+	free(rdata);
+	return is;
+}
+
 /* What is not there any more. */
 static bool miss_keys(struct rollover *rollover, const struct dnskey *seen, unsigned count, uint32_t now_s)
 {
@@ -167,7 +179,8 @@ static bool miss_keys(struct rollover *rollover, const struct dnskey *seen, unsi
 			continue;
 		if (known->state == ROLLOVER_VALID)
 			set_state(known, ROLLOVER_MISSING, now_s);
-		else if (known->state == ROLLOVER_PENDING || (known->state == ROLLOVER_REVOKED && is_old))
+		else if (known->state == ROLLOVER_PENDING ||
+			 (known->state == ROLLOVER_REVOKED && is_old && !is_configured(rollover, known)))
 			drop(rollover, known);
 		else
 			continue;
@@ -226,22 +239,49 @@ static bool is_trusted(const struct rollover_key *key)
 	return key->state == ROLLOVER_VALID || key->state == ROLLOVER_MISSING;
 }
 
-void rollover_add(const struct rollover *rollover, struct anchors *anchors)
+static bool is_revoked_by(const struct rollover *rollover, const struct ds *ds, const knot_rdata_t *plain)
 {
-	bool any = false;
-	for (unsigned i = 0; i < rollover->count; i++)
-		if (is_trusted(&rollover->key[i]))
-			any |= anchors_add(anchors, rollover->zone, KNOT_RRTYPE_DNSKEY, rollover->key[i].rdata,
-				       rollover->key[i].len) == 0;
-	const struct anchor *initial = anchors_find(rollover->initial, rollover->zone, 0);
-	if (any || initial == NULL)
-		return;
+	bool revoked = false;
+	for (unsigned i = 0; i < rollover->count && !revoked; i++) {
+		const struct rollover_key *known = &rollover->key[i];
+		struct dnskey key;
+		if (known->state != ROLLOVER_REVOKED)
+			continue;
+		knot_rdata_t *rdata = xalloc(knot_rdata_size(known->len));
+		knot_rdata_init(rdata, known->len, known->rdata);
+		if (ds != NULL)
+			revoked = dnskey_read(&key, rdata) == 0 && ds_is_of(ds, rollover->zone, &key);
+		else
+			revoked = knot_rdata_cmp(rdata, plain) == 0;
+		free(rdata);
+	}
+	return revoked;
+}
+
+/* What the configuration says stays good, but for what has revoked itself. */
+static void add_initial(const struct rollover *rollover, const struct anchor *initial, struct anchors *anchors)
+{
 	const knot_rdata_t *rdata = initial->ds.rdata;
-	for (uint16_t i = 0; i < initial->ds.count; i++, rdata = knot_rdataset_next((knot_rdata_t *)rdata))
-		(void)!anchors_add(anchors, rollover->zone, KNOT_RRTYPE_DS, rdata->data, rdata->len);
+	for (uint16_t i = 0; i < initial->ds.count; i++, rdata = knot_rdataset_next((knot_rdata_t *)rdata)) {
+		struct ds ds;
+		if (ds_read(&ds, rdata) == 0 && !is_revoked_by(rollover, &ds, NULL))
+			(void)!anchors_add(anchors, rollover->zone, KNOT_RRTYPE_DS, rdata->data, rdata->len);
+	}
 	rdata = initial->keys.rdata;
 	for (uint16_t i = 0; i < initial->keys.count; i++, rdata = knot_rdataset_next((knot_rdata_t *)rdata))
-		(void)!anchors_add(anchors, rollover->zone, KNOT_RRTYPE_DNSKEY, rdata->data, rdata->len);
+		if (!is_revoked_by(rollover, NULL, rdata))
+			(void)!anchors_add(anchors, rollover->zone, KNOT_RRTYPE_DNSKEY, rdata->data, rdata->len);
+}
+
+void rollover_add(const struct rollover *rollover, struct anchors *anchors)
+{
+	for (unsigned i = 0; i < rollover->count; i++)
+		if (is_trusted(&rollover->key[i]))
+			(void)!anchors_add(anchors, rollover->zone, KNOT_RRTYPE_DNSKEY, rollover->key[i].rdata,
+				rollover->key[i].len);
+	const struct anchor *initial = anchors_find(rollover->initial, rollover->zone, 0);
+	if (initial != NULL)
+		add_initial(rollover, initial, anchors);
 }
 
 /* --- the file --- */
@@ -287,8 +327,9 @@ int rollover_read_line(struct rollover *rollover, const char *line)
 	if (sscanf(line, "%15s %" SCNu32 " %1007s %" SCNx64 " %n", state, &since_s, zone, &origin, &hex) != 4 ||
 		hex == 0 || name_from_text(name, zone) != 0)
 		return E_MALFORMED;
-	if (!name_is_equal(name, rollover->zone) || origin != rollover->origin)
-		return E_NOENT;
+	bool is_revoked = strcmp(state, rollover_state_text(ROLLOVER_REVOKED)) == 0;
+	if (!name_is_equal(name, rollover->zone) || (origin != rollover->origin && !is_revoked))
+		return E_NOENT; /* what is revoked stays so */
 	if (rollover->count >= ROLLOVER_KEYS)
 		return E_SPACE;
 	struct rollover_key *key = &rollover->key[rollover->count];

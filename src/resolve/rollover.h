@@ -51,7 +51,7 @@ bool rollover_see(struct rollover *rollover, struct keyring *keyring, struct are
 	uint32_t now_s);
 /* When to look again (RFC 5011 2.3), seconds from now; keys NULL: it could not be had. */
 uint32_t rollover_wait_s(const struct rrset *keys, uint32_t now_s);
-/* Adds the trusted keys, or where there is none yet what the configuration says. */
+/* Adds the trusted keys, and what the configuration says but for keys that have revoked themselves. */
 void rollover_add(const struct rollover *rollover, struct anchors *anchors);
 
 const char *rollover_state_text(enum rollover_state state);

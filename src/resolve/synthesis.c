@@ -8,6 +8,8 @@
 #include "cache/denials.h"
 #include "dns/denial.h"
 #include "resolve/anchors.h"
+#include "resolve/routes.h"
+#include "resolve/verify.h"
 
 static bool is_proof(const struct rrset *set)
 {
@@ -53,6 +55,18 @@ void synthesis_learn_wildcard(struct request *rq, const struct rrset *set, unsig
 
 /* --- finding --- */
 
+/* What the index has hashed for it (CVE-2023-50868). */
+static bool pay(struct request *rq, const uint8_t *name, const struct denials_found *proofs)
+{
+	if (proofs->count == 0 || proofs->set[0]->type != KNOT_RRTYPE_NSEC3)
+		return true;
+	unsigned count = name_labels(name) - name_labels(proofs->zone) + 1;
+	for (unsigned i = 0; i < count && i < LIMIT_DENIALS_HASHES; i++)
+		if (request_take(rq, BUDGET_HASH) != 0)
+			return false;
+	return true;
+}
+
 static bool find_proofs(struct request *rq, const uint8_t *name, bool above, struct denials_found *proofs)
 {
 	if (rq->options.anchors == NULL || rq->fresh || rq->cd)
@@ -61,8 +75,13 @@ static bool find_proofs(struct request *rq, const uint8_t *name, bool above, str
 	const struct anchor *anchor = anchors_find(rq->options.anchors, where, clock_wall_s());
 	if (anchor == NULL || anchor->is_negative)
 		return false;
-	return denials_find(rq->resolver->conf.denials, &rq->arena, name, above, proofs) == 0 &&
-	       name_is_within(proofs->zone, anchor->zone);
+	if (denials_find(rq->resolver->conf.denials, &rq->arena, name, above, proofs) != 0 ||
+		!name_is_within(proofs->zone, anchor->zone))
+		return false;
+	/* A zone of the operator's is no business of the one above it. */
+	const struct route *route = routes_find(rq->options.routes, where);
+	bool is_below = route == NULL || route->kind == ROUTE_ORDINARY || name_is_within(proofs->zone, route->name);
+	return is_below && pay(rq, name, proofs);
 }
 
 static void begin(struct request *rq, struct denial *denial, const struct denials_found *proofs)
@@ -100,6 +119,10 @@ static bool find_wildcard(struct request *rq, const struct question *q, const st
 	struct cache_key key = {wildcard, type, CACHE_RRSET};
 	if (wildcard == NULL || rrcache_get(rq->resolver->conf.rrcache, &rq->arena, &key, RANK_ANSWER, &cached) != 0 ||
 		cached.kind != CACHE_POSITIVE || cached.security != SECURITY_SECURE)
+		return false;
+	/* NSEC3 of a parent covers all that lies below its cuts: a child's wildcard is none of its own. */
+	const uint8_t *signer = verify_signer(rq, cached.set[0], proofs->zone);
+	if (signer == NULL || !name_is_equal(signer, proofs->zone))
 		return false;
 	begin(rq, &denial, proofs);
 	if (denial_of_closer(&denial, q->name, labels) != DENIED)

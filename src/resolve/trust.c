@@ -31,7 +31,11 @@ static const struct anchor *anchor_of(const struct request *rq, const uint8_t *n
 static bool cached(struct request *rq, const uint8_t *name, uint16_t type, enum cache_space space, struct cached *out)
 {
 	struct cache_key key = {name, type, space};
-	return !rq->fresh && rrcache_get(rq->resolver->conf.rrcache, &rq->arena, &key, RANK_ANSWER, out) == 0;
+	if (rrcache_get(rq->resolver->conf.rrcache, &rq->arena, &key, RANK_ANSWER, out) != 0)
+		return false;
+	/* Who wants all of it anew need not have the same link proved twice. */
+	uint64_t since_us = request_now_us(rq) + LIMIT_DEADLINE_MS * 1000ull - rq->budget.deadline_us;
+	return !rq->fresh || out->age_s <= since_us / 1000000;
 }
 
 /* Does not ask the server again that told this. */
@@ -88,12 +92,17 @@ static void read_denial(
 	denial_allow_iterations(&denial, rq->options.nsec3_iterations);
 	out->none = denial_of_ds(&denial, zone);
 	switch (out->none) {
-	case NO_DS_DELEGATION:
-	case NO_DS_TOO_DEAR: out->security = SECURITY_INSECURE; break;
+	case NO_DS_DELEGATION: out->security = SECURITY_INSECURE; break;
+	case NO_DS_TOO_DEAR: /* where the name alone is too dear, whoever asks for it must not unsign the zone */
+		out->security = denial.too_many_iterations ? SECURITY_INSECURE : SECURITY_BOGUS;
+		break;
 	case NO_DS_NO_CUT:
 	case NO_DS_NO_NAME: out->security = SECURITY_SECURE; break;
 	default: out->security = SECURITY_BOGUS; break;
 	}
+	for (unsigned i = 0; i < denial.hashes; i++)
+		if (request_take(rq, BUDGET_HASH) != 0)
+			out->security = SECURITY_BOGUS;
 	if (out->none == NO_DS_TOO_DEAR)
 		verify_blame(rq, EDE_NSEC3_ITERATIONS, "NSEC3 with too many iterations");
 }
@@ -340,7 +349,8 @@ static int check_keys_await(
 		return ret;
 	set = verify_bound(rq, set, &sig);
 	verify_take_keys(rq, set, out);
-	rrcache_put(rq->resolver->conf.rrcache, &(struct cache_key){out->zone, KNOT_RRTYPE_DNSKEY, CACHE_RRSET},
+	/* Apart from what others may have signed as DNSKEY at a name that is no zone's. */
+	rrcache_put(rq->resolver->conf.rrcache, &(struct cache_key){out->zone, KNOT_RRTYPE_DNSKEY, CACHE_CHAIN},
 		&(struct cache_value){.kind = CACHE_POSITIVE,
 			.rank = RANK_ANSWER,
 			.security = SECURITY_SECURE,
@@ -386,7 +396,8 @@ static int keys_await(struct request *rq, const struct frame *frame, const struc
 {
 	struct found found = {.kind = FOUND_ANSWER, .is_cached = true, .count = 1, .set = &offered};
 	struct cached bogus;
-	bool is_known = cached(rq, out->zone, KNOT_RRTYPE_DNSKEY, CACHE_CHAIN, &bogus);
+	bool is_known =
+		cached(rq, out->zone, KNOT_RRTYPE_DNSKEY, CACHE_CHAIN, &bogus) && bogus.security == SECURITY_BOGUS;
 	if (is_known)
 		offered = bogus.set[0]; /* they are looked at again, so that it can be said why */
 	for (unsigned tries = 0; tries < LIMIT_BOGUS_TRIES; tries++) {
@@ -458,6 +469,7 @@ static int from_parent_await(struct request *rq, const struct frame *frame, cons
 		return 0;
 	out->security = SECURITY_BOGUS;
 	if (state.ds == NULL) {
+		out->is_no_zone = true;
 		verify_blame(
 			rq, EDE_DNSSEC_BOGUS, "signed by %.100s, which is no zone of its own", verify_name(rq, zone));
 		return 0;
@@ -470,7 +482,7 @@ static int from_parent_await(struct request *rq, const struct frame *frame, cons
 static bool known_keys(struct request *rq, const uint8_t *zone, struct trust *out)
 {
 	struct cached keys;
-	if (!cached(rq, zone, KNOT_RRTYPE_DNSKEY, CACHE_RRSET, &keys) || keys.security != SECURITY_SECURE ||
+	if (!cached(rq, zone, KNOT_RRTYPE_DNSKEY, CACHE_CHAIN, &keys) || keys.security != SECURITY_SECURE ||
 		keys.kind != CACHE_POSITIVE)
 		return false;
 	verify_take_keys(rq, keys.set[0], out);

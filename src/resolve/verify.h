@@ -15,6 +15,7 @@
 struct trust {
 	enum security security;
 	const uint8_t *zone;
+	bool is_no_zone; /* bogus, because its parent proves that there is no such zone: somebody has added a signature */
 	struct dnskey *key;
 	unsigned keys;
 };

@@ -165,7 +165,7 @@ static void test_a_key_that_revokes_itself(void **state)
 		{42, "rbs", true, "b"},
 		{43, "ab", false, "b"}, /* it does not come back */
 		{44, "b", false, "b"},
-		{75, "b", true, "b"},
+		{75, "b", false, "b"},
 	};
 	(void)state;
 	walk(steps, COUNT_OF(steps));
