@@ -55,7 +55,7 @@ const uint8_t *verify_signer(struct request *rq, const struct rrset *set, const 
 
 void verify_take_keys(struct request *rq, const struct rrset *set, struct trust *trust)
 {
-	unsigned room = set->data.count < LIMIT_ZONE_KEYS ? set->data.count : LIMIT_KEYS;
+	unsigned room = set->data.count < LIMIT_ZONE_KEYS ? set->data.count : LIMIT_ZONE_KEYS;
 	trust->key = arena_alloc(&rq->arena, (room + 1) * sizeof(*trust->key));
 	trust->keys = 0;
 	const knot_rdata_t *rdata = set->data.rdata;
