@@ -65,8 +65,12 @@ static int pay_hashes(struct request *rq, const struct denial *denial)
 
 static enum security security_of(struct request *rq, const struct denial *denial, enum denied denied)
 {
-	if (denied == DENIED_TOO_DEAR && !denial->too_many_iterations)
-		return SECURITY_BOGUS; /* a name of very many labels: whoever asks for it must not unsign the zone */
+	if (denied == DENIED_TOO_DEAR && !denial->too_many_iterations) {
+		/* A name of very many labels: whoever asks for it must not unsign the zone, nor have it hashed anew for
+		 * each of its servers (CVE-2023-50868). */
+		rq->verdict.elsewhere = false;
+		return SECURITY_BOGUS;
+	}
 	switch (denied) {
 	case DENIED: return SECURITY_SECURE;
 	case DENIED_UNSIGNED: return SECURITY_INSECURE;
