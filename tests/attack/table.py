@@ -12,7 +12,9 @@ import fragments
 import generator
 import heavy
 import kaminsky
+import keytrap
 import nat
+import nsec3
 import reaction
 import sad_dns
 import sad_dns_2
@@ -39,4 +41,6 @@ ATTACKS: list[Attack] = [
     *amplify_aliases.ATTACKS,
     *amplify_retries.ATTACKS,
     heavy.ATTACK,
+    *keytrap.ATTACKS,
+    nsec3.ATTACK,
 ]
