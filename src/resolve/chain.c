@@ -55,14 +55,6 @@ static int take_good_await(struct request *rq, const struct trust *trust, const 
 	return 0;
 }
 
-static int pay_hashes(struct request *rq, const struct denial *denial)
-{
-	int ret = 0;
-	for (unsigned i = 0; i < denial->hashes && ret == 0; i++)
-		ret = request_take(rq, BUDGET_HASH);
-	return ret;
-}
-
 static enum security security_of(struct request *rq, const struct denial *denial, enum denied denied)
 {
 	if (denied == DENIED_TOO_DEAR && !denial->too_many_iterations) {
@@ -119,7 +111,7 @@ static int judge_denial(struct request *rq, const struct question *q, const stru
 		verify_blame(rq, EDE_NSEC_MISSING, "nothing proves that %.100s %s does not exist",
 			verify_name(rq, q->name), type_text(q->type, type));
 	}
-	return pay_hashes(rq, &denial);
+	return verify_pay_hashes(rq, denial.hashes);
 }
 
 static const uint8_t *signer_of_all(struct request *rq, const struct found *found, const uint8_t *top)
@@ -201,7 +193,7 @@ static int check_wildcard_await(
 		synthesis_learn(rq, trust->zone, good.set, good.count);
 		synthesis_learn_wildcard(rq, found->set[0], sig->labels);
 	}
-	return pay_hashes(rq, &denial);
+	return verify_pay_hashes(rq, denial.hashes);
 }
 
 /* Proofs that came with an alias say something of its target. */

@@ -20,6 +20,7 @@ import sad_dns
 import sad_dns_2
 import scan
 import squatter
+import unsign
 import workers
 from stage.attack import Attack
 
@@ -43,4 +44,5 @@ ATTACKS: list[Attack] = [
     heavy.ATTACK,
     *keytrap.ATTACKS,
     nsec3.ATTACK,
+    unsign.ATTACK,
 ]

@@ -84,13 +84,14 @@ def _labels(owner: bytes) -> int:
     return wire.text(owner).count(".") if owner != b"\0" else 0
 
 
-def _sig_head(covered: int, labels: int, tag: int, signer: bytes) -> bytes:
+def sig_head(covered: int, labels: int, tag: int, signer: bytes) -> bytes:
+    """A signature's rdata but for the signature."""
     return struct.pack("!HBBIIIH", covered, P256, labels, TTL, EXPIRES, BEGINS, tag) + signer
 
 
 def false_sig(tag: int, signer: bytes, labels: int, covered: int) -> wire.Record:
     """A signature of what is asked for, by one of those keys: it takes each of them to find out that it is none."""
-    return AT_QUESTION, RRSIG, TTL, _sig_head(covered, labels, tag, signer) + b"\1" + os.urandom(31) + b"\1" + os.urandom(31)
+    return AT_QUESTION, RRSIG, TTL, sig_head(covered, labels, tag, signer) + b"\1" + os.urandom(31) + b"\1" + os.urandom(31)
 
 
 class SignedZone:
@@ -110,7 +111,7 @@ class SignedZone:
         from cryptography.hazmat.primitives.asymmetric import ec, utils
 
         owner, covered = records[0][0], records[0][1]
-        head = _sig_head(covered, _labels(owner), tag_of(self.own_key), self.owner)
+        head = sig_head(covered, _labels(owner), tag_of(self.own_key), self.owner)
         data = head + b"".join(wire.record((owner, covered, TTL, rdata)) for rdata in sorted(one[3] for one in records))
         r, s = utils.decode_dss_signature(_own_private().sign(data, ec.ECDSA(hashes.SHA256())))
         return owner, RRSIG, TTL, head + r.to_bytes(32, "big") + s.to_bytes(32, "big")
