@@ -28,6 +28,7 @@ RATE, SECONDS = 50, 10.0  # of hostile questions while another client asks; no m
 CALM = "calm."  # the zone of what others ask
 ENOUGH_MS, ENOUGH_SHORT_MS = 4000, 500  # spent by the target: more need not be known
 PATIENCE_S = 6.0
+ENOUGH_S = 20.0  # of waiting for answers of one kind
 NICE = -15
 WANTED_CHECKS = limit("LIMIT_SIGNATURES_BAD")
 
@@ -47,7 +48,8 @@ def bill(scene: Scene, names: Names, count: int) -> dict[str, Any]:
     target.ask(first.split(".")[-2] + ".", DNSKEY, patience_s=PATIENCE_S)
     checks, before, asked = target.counters(), cpu_ms(target.pid), 0
     rcodes: Counter[str] = Counter()
-    while asked < count and cpu_ms(target.pid) - before < enough_ms:
+    deadline = time.monotonic() + ENOUGH_S
+    while asked < count and cpu_ms(target.pid) - before < enough_ms and time.monotonic() < deadline:
         reply = target.ask(*next(names), patience_s=PATIENCE_S)
         rcodes[str(wire.rcode(reply)) if reply else "none"] += 1
         asked += 1
