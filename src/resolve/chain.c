@@ -55,18 +55,14 @@ static int take_good_await(struct request *rq, const struct trust *trust, const 
 	return 0;
 }
 
-static int pay_hashes(struct request *rq, const struct denial *denial)
-{
-	int ret = 0;
-	for (unsigned i = 0; i < denial->hashes && ret == 0; i++)
-		ret = request_take(rq, BUDGET_HASH);
-	return ret;
-}
-
 static enum security security_of(struct request *rq, const struct denial *denial, enum denied denied)
 {
-	if (denied == DENIED_TOO_DEAR && !denial->too_many_iterations)
-		return SECURITY_BOGUS; /* a name of very many labels: whoever asks for it must not unsign the zone */
+	if (denied == DENIED_TOO_DEAR && !denial->too_many_iterations) {
+		/* A name of very many labels: whoever asks for it must not unsign the zone, nor have it hashed anew for
+		 * each of its servers (CVE-2023-50868). */
+		rq->verdict.elsewhere = false;
+		return SECURITY_BOGUS;
+	}
 	switch (denied) {
 	case DENIED: return SECURITY_SECURE;
 	case DENIED_UNSIGNED: return SECURITY_INSECURE;
@@ -116,7 +112,7 @@ static int judge_denial(struct request *rq, const struct question *q, const stru
 		verify_blame(rq, EDE_NSEC_MISSING, "nothing proves that %.100s %s does not exist",
 			verify_name(rq, q->name), type_text(q->type, type));
 	}
-	return pay_hashes(rq, &denial);
+	return verify_pay_hashes(rq, denial.hashes);
 }
 
 static const uint8_t *signer_of_all(struct request *rq, const struct found *found, const uint8_t *top)
@@ -204,7 +200,7 @@ static int check_wildcard_await(
 		synthesis_learn(rq, trust->zone, good.set, good.count);
 		synthesis_learn_wildcard(rq, found->set[0], sig->labels);
 	}
-	return pay_hashes(rq, &denial);
+	return verify_pay_hashes(rq, denial.hashes);
 }
 
 /* Proofs that came with an alias say something of its target. */

@@ -15,6 +15,7 @@ struct ds_state {
 	enum security security; /* SECURE, INSECURE: an unsigned delegation; INDETERMINATE, BOGUS */
 	const struct rrset *ds; /* secure: the records; or NULL, */
 	enum no_ds none;        /* and then there is no cut, or not even the name */
+	unsigned hashes;        /* that this took, to be paid for */
 };
 
 static void tell(struct request *rq, const uint8_t *zone, const char *what)
@@ -91,19 +92,18 @@ static void read_denial(
 	denial_init(&denial, signer, found->set, found->count);
 	denial_allow_iterations(&denial, rq->options.nsec3_iterations);
 	out->none = denial_of_ds(&denial, zone);
+	out->hashes = denial.hashes;
 	switch (out->none) {
 	case NO_DS_DELEGATION: out->security = SECURITY_INSECURE; break;
-	case NO_DS_TOO_DEAR: /* where the name alone is too dear, whoever asks for it must not unsign the zone */
-		out->security = denial.too_many_iterations ? SECURITY_INSECURE : SECURITY_BOGUS;
-		break;
 	case NO_DS_NO_CUT:
 	case NO_DS_NO_NAME: out->security = SECURITY_SECURE; break;
+	case NO_DS_TOO_DEAR:
+		/* The zone's doing; but a name of very many labels may be a forger's, who wants it to count as unsigned. */
+		out->security = denial.too_many_iterations ? SECURITY_INSECURE : SECURITY_BOGUS;
+		break;
 	default: out->security = SECURITY_BOGUS; break;
 	}
-	for (unsigned i = 0; i < denial.hashes; i++)
-		if (request_take(rq, BUDGET_HASH) != 0)
-			out->security = SECURITY_BOGUS;
-	if (out->none == NO_DS_TOO_DEAR)
+	if (out->none == NO_DS_TOO_DEAR && denial.too_many_iterations)
 		verify_blame(rq, EDE_NSEC3_ITERATIONS, "NSEC3 with too many iterations");
 }
 
@@ -232,8 +232,12 @@ static int ds_await(struct request *rq, const struct frame *frame, const uint8_t
 		if (ret != 0)
 			return tries > 0 && !is_fatal(ret) ? 0 : ret;
 		if (is_settled(rq, zone, &found, out))
-			return 0;
-		ret = check_ds_await(rq, frame, zone, &found, out);
+			return verify_pay_hashes(rq, out->hashes);
+		ret = verify_pay_hashes(rq, out->hashes);
+		if (ret == 0)
+			ret = check_ds_await(rq, frame, zone, &found, out);
+		if (ret == 0)
+			ret = verify_pay_hashes(rq, out->hashes);
 		if (ret != 0)
 			return ret;
 		if (out->security != SECURITY_BOGUS) {

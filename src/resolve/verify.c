@@ -187,3 +187,11 @@ const struct rrset *verify_bound(struct request *rq, const struct rrset *set, co
 	bound->ttl_s = ttl_s;
 	return bound;
 }
+
+int verify_pay_hashes(struct request *rq, unsigned hashes)
+{
+	int ret = 0;
+	for (unsigned i = 0; i < hashes && ret == 0; i++)
+		ret = request_take(rq, BUDGET_HASH);
+	return ret;
+}

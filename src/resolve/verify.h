@@ -29,6 +29,9 @@ void verify_take_keys(struct request *rq, const struct rrset *set, struct trust 
  * E_CANCELED. */
 int verify_set_await(struct request *rq, const struct rrset *set, const struct trust *trust, struct rrsig *sig)
 	__attribute__((warn_unused_result));
+/* What a denial has hashed is paid for when it is done: it hashes no more than DENIAL_HASHES_MOST names (CVE-2023-50868).
+ * 0, E_BUDGET, E_TIMEOUT. */
+int verify_pay_hashes(struct request *rq, unsigned hashes) __attribute__((warn_unused_result));
 /* A copy whose TTL is no longer than the signature allows. */
 const struct rrset *verify_bound(struct request *rq, const struct rrset *set, const struct rrsig *sig);
 

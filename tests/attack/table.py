@@ -12,12 +12,15 @@ import fragments
 import generator
 import heavy
 import kaminsky
+import keytrap
 import nat
+import nsec3
 import reaction
 import sad_dns
 import sad_dns_2
 import scan
 import squatter
+import unsign
 import workers
 from stage.attack import Attack
 
@@ -39,4 +42,7 @@ ATTACKS: list[Attack] = [
     *amplify_aliases.ATTACKS,
     *amplify_retries.ATTACKS,
     heavy.ATTACK,
+    *keytrap.ATTACKS,
+    nsec3.ATTACK,
+    unsign.ATTACK,
 ]

@@ -19,7 +19,8 @@ Written by `./run attacks`; do not edit. Each attack is mounted in network names
 servers and the clients on veth pairs around a router that lets forged source addresses through. It runs against
 `berthd` as shipped, where it must fail, and against a build that was weakened for it, where it must succeed: so the test is known to bite. A
 weakened build is the same objects with single functions put aside by the linker (`tests/attack/weak/`), or a configuration.
-The peers run as Debian ships them, without validation; what comes of it there is written down as it is.
+The peers run as Debian ships them, and nobody validates but where the attack is on validation; what comes of it there is written
+down as it is.
 
 {when} on Linux {kernel}, {cores} cores; Unbound {unbound}, Knot Resolver {kresd}. {minutes:.0f} minutes.
 

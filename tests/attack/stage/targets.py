@@ -1,7 +1,7 @@
 """Decides how each resolver is configured and started for an attack: berthd as shipped, weakened, and its peers.
 
-The peers run as they come from Debian but for what the ground demands: the root's address, no validation, listening
-on R.
+The peers run as they come from Debian but for what the ground demands: the root's address, listening on R, and no validation
+unless the attack is on that.
 """
 
 from __future__ import annotations
@@ -174,9 +174,10 @@ class Unbound(Target):
 class Kresd(Target):
     column, program = "Knot Resolver", "kresd"
 
-    def __init__(self, port_range: str = ""):
+    def __init__(self, port_range: str = "", lines: list[str] = []):  # noqa: B006
         super().__init__()
         self.port_range = port_range  # it lets the kernel choose
+        self.lines = lines
 
     def settle(self) -> None:
         if self.port_range:
@@ -188,7 +189,8 @@ class Kresd(Target):
         place.mkdir()
         file = ground.place / "kresd.conf"
         file.write_text("net.listen('%s', 53, { kind = 'dns' })\ntrust_anchors.remove('.')\nmodules = { 'hints > iterate' }\n"
-                        "hints.root_file('%s')\ncache.size = 64 * MB\n" % (ground.R.address, hints))
+                        "hints.root_file('%s')\ncache.size = 64 * MB\n" % (ground.R.address, hints)
+                        + "".join(line + "\n" for line in self.lines))
         return [path, "-n", "-c", str(file), str(place)]
 
 
