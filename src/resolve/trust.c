@@ -2,6 +2,8 @@
  * itself (DNSKEY). */
 #include "resolve/trust.h"
 
+#include <string.h>
+
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"
@@ -256,6 +258,8 @@ static int ds_await(struct request *rq, const struct frame *frame, const uint8_t
  * 5.2). With a better digest SHA-1 does not count (RFC 4509 3). */
 struct entry_points {
 	struct ds ds[LIMIT_DS];
+	unsigned tried
+		[LIMIT_DS]; /* keys whose digest was compared: tags collide, and whoever wants to can make them (HashTrap) */
 	unsigned count;
 	const knot_rdataset_t *keys; /* of an anchor */
 	bool has_algorithm;          /* of an unusable one: the digest was the matter */
@@ -295,21 +299,22 @@ static bool can_use_key(const struct request *rq, const knot_rdataset_t *keys)
 	return false;
 }
 
-static bool is_entry_point(const struct entry_points *points, const uint8_t *zone, const struct dnskey *key)
+static bool is_entry_point(struct entry_points *points, const uint8_t *zone, const struct dnskey *key)
 {
 	if (points->keys != NULL && knot_rdataset_member(points->keys, key->rdata))
 		return true;
 	for (unsigned i = 0; i < points->count; i++)
-		if (ds_is_of(&points->ds[i], zone, key))
+		if (points->ds[i].tag == key->tag && points->tried[i]++ < LIMIT_KEYS_OF_TAG &&
+			ds_is_of(&points->ds[i], zone, key))
 			return true;
 	return false;
 }
 
 /* The keys that an anchor or the parent vouches for. */
-static void take_entry_keys(
-	struct request *rq, const struct entry_points *points, const struct rrset *set, struct trust *out)
+static void take_entry_keys(struct request *rq, struct entry_points *points, const struct rrset *set, struct trust *out)
 {
 	verify_take_keys(rq, set, out);
+	memset(points->tried, 0, sizeof(points->tried));
 	unsigned kept = 0;
 	for (unsigned i = 0; i < out->keys; i++)
 		if (is_entry_point(points, out->zone, &out->key[i]))
@@ -339,8 +344,7 @@ static void blame_no_entry(struct request *rq, const uint8_t *zone, const struct
 }
 
 /* 0: the rrset is signed by a key that is vouched for, and *out has all its keys. E_MISMATCH: it is not. */
-static int check_keys_await(
-	struct request *rq, const struct entry_points *points, const struct rrset *set, struct trust *out)
+static int check_keys_await(struct request *rq, struct entry_points *points, const struct rrset *set, struct trust *out)
 {
 	struct rrsig sig;
 	take_entry_keys(rq, points, set, out);
@@ -395,7 +399,7 @@ static void keep_bogus_keys(struct request *rq, const uint8_t *zone, const struc
 			rq->resolver->conf.rrcache, &(struct cache_key){zone, KNOT_RRTYPE_DNSKEY, CACHE_CHAIN}, &value);
 }
 
-static int keys_await(struct request *rq, const struct frame *frame, const struct entry_points *points,
+static int keys_await(struct request *rq, const struct frame *frame, struct entry_points *points,
 	const struct rrset *offered, struct trust *out)
 {
 	struct found found = {.kind = FOUND_ANSWER, .is_cached = true, .count = 1, .set = &offered};
@@ -436,7 +440,7 @@ static void tell_unusable(struct request *rq, const uint8_t *zone, const struct 
 		points->has_algorithm ? "digests" : "algorithms");
 }
 
-static int from_points_await(struct request *rq, const struct frame *frame, const struct entry_points *points,
+static int from_points_await(struct request *rq, const struct frame *frame, struct entry_points *points,
 	const struct rrset *offered, struct trust *out)
 {
 	if (points->count == 0 && (points->keys == NULL || !can_use_key(rq, points->keys))) {
