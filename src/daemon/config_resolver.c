@@ -173,8 +173,9 @@ static bool parse_moment(const char *text, uint32_t *out)
 	const char *end = strptime(text, "%Y-%m-%d", &tm);
 	if (end != NULL && *end != '\0')
 		end = strptime(end, "T%H:%M", &tm);
+	int day = tm.tm_mday; /* timegm makes a day of March of the 30th of February */
 	time_t when = end != NULL && *end == '\0' ? timegm(&tm) : -1;
-	if (when <= 0 || when > UINT32_MAX)
+	if (when <= 0 || when > UINT32_MAX || tm.tm_mday != day)
 		return false;
 	*out = (uint32_t)when;
 	return true;

@@ -60,6 +60,12 @@ static json_t *event_json(const struct story_event *event)
 	return object;
 }
 
+static const char *security_text(enum security security)
+{
+	static const char *const words[] = {"unchecked", "indeterminate", "insecure", "secure", "bogus"};
+	return words[security];
+}
+
 static json_t *story_json(const struct story *story)
 {
 	json_t *list = json_array();
@@ -72,9 +78,10 @@ json_t *json_of_outcome(const struct outcome *outcome, const struct question *q)
 {
 	const struct answer *answer = outcome->answer;
 	char name[NAME_TEXT], type[TYPE_TEXT];
-	json_t *object = json_pack("{s:s, s:s, s:[s], s:o, s:o, s:I}", "type", type_text(q->type, type), "rcode",
-		rcode_text(answer->rcode), "flags", "ra", "answer", section_json(outcome, SECTION_ANSWER), "authority",
-		section_json(outcome, SECTION_AUTHORITY), "elapsed_us", (json_int_t)outcome->elapsed_us);
+	json_t *object = json_pack("{s:s, s:s, s:s, s:[s], s:o, s:o, s:I}", "security", security_text(answer->security),
+		"type", type_text(q->type, type), "rcode", rcode_text(answer->rcode), "flags", "ra", "answer",
+		section_json(outcome, SECTION_ANSWER), "authority", section_json(outcome, SECTION_AUTHORITY),
+		"elapsed_us", (json_int_t)outcome->elapsed_us);
 	set_text(object, "name", name_text(q->name, name));
 	if (answer->ede != EDE_NONE) {
 		const char *words = answer->ede_extra != NULL ? answer->ede_extra : ede_text(answer->ede);

@@ -301,7 +301,7 @@ static void on_done(struct tour *tour)
 	struct server *server = tour->server;
 	server->reloading = false;
 	if (reload->settings.forget) {
-		log_notice("whom to ask has changed: the cache begins anew");
+		log_notice("whom to ask, or what to trust, has changed: the cache begins anew");
 		forget_caches(server);
 	}
 	settings_deinit(&reload->settings);
@@ -366,6 +366,7 @@ static void tell_what_needs_restart(const struct config *first, const struct con
 		{"ports.age", first->ports.age_s == now->ports.age_s},
 		{"history", same_history(first, now)},
 		{"web", same_web(first, now)},
+		{"cache.snapshot", same_text(first->cache.snapshot, now->cache.snapshot)},
 		{"control.socket", same_text(first->control_socket, now->control_socket)},
 	};
 	size_t len = 0;

@@ -77,6 +77,12 @@ static int make_anchors(struct anchors **out, const struct config *config, char 
 		ret = anchors_read(anchors, config->dnssec.anchors[i], reason, sizeof(reason));
 	if (ret != 0)
 		snprintf(why, size, "dnssec.anchors: %s", reason);
+	if (ret == 0 && !config->dnssec.builtin && config->dnssec.anchor_count == 0) {
+		snprintf(why, size,
+			"dnssec: there is no trust anchor, so that nothing could be proved; name one in "
+			"dnssec.anchors, or set dnssec.validate to false");
+		ret = E_INVAL;
+	}
 	if (ret == 0 && config->dnssec.builtin && anchors_find(anchors, root, 0) == NULL)
 		anchors_add_builtin(anchors);
 	for (size_t i = 0; i < config->dnssec.negative_count && ret == 0; i++) {

@@ -18,10 +18,10 @@ void failures_note(
 	struct failures *failures, const struct question *q, bool cd, const struct failure *what, uint64_t now_us)
 {
 	uint64_t hash = hash_of(q, cd);
-	failures->slot[hash % FAILURES] = (struct failure){.hash = hash,
-		.until_us = now_us + LIMIT_FAILURE_TTL_S * 1000000ull,
-		.error = what->error,
-		.ede = what->ede};
+	struct failure *slot = &failures->slot[hash % FAILURES];
+	*slot = *what;
+	slot->hash = hash;
+	slot->until_us = now_us + LIMIT_FAILURE_TTL_S * 1000000ull;
 }
 
 const struct failure *failures_find(const struct failures *failures, const struct question *q, bool cd, uint64_t now_us)

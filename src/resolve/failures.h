@@ -17,8 +17,9 @@ enum { FAILURES = 4096 };
 struct failure {
 	uint64_t hash; /* keyed: nobody can aim at a collision */
 	uint64_t until_us;
-	int error; /* 0: bogus, */
-	int ede;   /* and that is why */
+	int error;     /* 0: bogus, */
+	char why[128]; /* in words; or empty */
+	int ede;       /* and that is why */
 };
 
 struct failures {

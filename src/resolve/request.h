@@ -26,7 +26,7 @@ struct resolver {
 	size_t job_count;
 	struct job **bucket;           /* running lookups by question */
 	uint64_t no_route_until_us[2]; /* of IPv4 and IPv6: this machine had none a moment ago */
-	uint64_t clock_doubted_until_us;
+	uint64_t anchor_told_until_us;
 	uint64_t primed_until_us; /* the root's servers are not asked for again before */
 	size_t bytes;             /* in the arenas of all requests, as last looked at */
 };

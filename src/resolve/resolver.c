@@ -194,9 +194,19 @@ static void fail_bogus(struct request *rq, struct answer *answer)
 		.security = SECURITY_BOGUS,
 		.ede = answer->ede != EDE_NONE ? answer->ede : EDE_DNSSEC_BOGUS,
 		.ede_extra = answer->ede_extra};
-	if (rq->story != NULL)
-		story_add(rq->story, STORY_CHAIN, clock_mono_us(),
-			"bogus: what was said is not what the zone has signed");
+	char text[NAME_TEXT + TYPE_TEXT];
+	const char *why = answer->ede_extra != NULL ? answer->ede_extra : "as a moment ago";
+	log_info("bogus: %s: %s", question_text(rq->question, text, sizeof(text)), why);
+	story_add(rq->story, STORY_CHAIN, clock_mono_us(), "bogus: %s", why);
+}
+
+/* RFC 8509: the answer is good, and SERVFAIL says no. */
+static void refuse_sentinel(struct request *rq, struct answer *answer)
+{
+	*answer = (struct answer){.rcode = KNOT_RCODE_SERVFAIL,
+		.ede = EDE_OTHER,
+		.ede_extra = "no fault: a root key sentinel (RFC 8509) asked which keys are trusted here"};
+	story_add(rq->story, STORY_CHAIN, clock_mono_us(), "%s", answer->ede_extra);
 }
 
 static void count(const struct answer *answer)
@@ -307,6 +317,8 @@ static bool has_just_failed(struct job *job, struct answer *answer, int *ret)
 	job->failed_for_s = (uint32_t)((failure->until_us - now_us + 999999) / 1000000);
 	*ret = failure->error;
 	*answer = (struct answer){.ede = failure->ede};
+	if (failure->why[0] != '\0')
+		answer->ede_extra = arena_copy(&rq->arena, failure->why, sizeof(failure->why));
 	if (failure->error == 0)
 		answer->security = SECURITY_BOGUS;
 	return true;
@@ -321,9 +333,11 @@ static void note_failure(struct job *job, struct answer *answer, int ret)
 			answer->ede = EDE_CACHED_ERROR;
 		return;
 	}
+	struct failure failure = {.error = ret, .ede = answer->ede};
+	if (is_bogus && answer->ede_extra != NULL)
+		snprintf(failure.why, sizeof(failure.why), "%s", answer->ede_extra);
 	if ((is_worth_keeping(ret) || is_bogus) && !rq->fresh && !rq->refresh)
-		failures_note(&rq->resolver->failures, &job->question, rq->cd,
-			&(struct failure){.error = ret, .ede = answer->ede}, request_now_us(rq));
+		failures_note(&rq->resolver->failures, &job->question, rq->cd, &failure, request_now_us(rq));
 }
 
 static void run_job(void *arg)
@@ -341,7 +355,7 @@ static void run_job(void *arg)
 	else if (answer->security == SECURITY_BOGUS)
 		fail_bogus(rq, answer);
 	else if (sentinel_says_no(rq, answer))
-		*answer = (struct answer){.rcode = KNOT_RCODE_SERVFAIL, .ede = EDE_NONE};
+		refuse_sentinel(rq, answer);
 	note_failure(job, answer, ret);
 	if (ret != 0 && answer_stale(job, answer))
 		ret = 0;

@@ -370,19 +370,25 @@ static int check_keys_await(struct request *rq, struct entry_points *points, con
 	return 0;
 }
 
-/* Where even the keys of an anchor are signed for another time, the clock is wrong more likely than the zone. */
-static void doubt_clock(struct request *rq, const uint8_t *zone)
+/* Nothing below it can be resolved: the operator has to know. Where even the keys of an anchor are signed for another time,
+ * the clock is wrong more likely than the zone. */
+static void tell_broken_anchor(struct request *rq, const uint8_t *zone)
 {
 	struct resolver *resolver = rq->resolver;
-	bool early = rq->verdict.ede == EDE_SIGNATURE_EARLY;
-	if ((!early && rq->verdict.ede != EDE_SIGNATURE_EXPIRED) ||
-		request_now_us(rq) < resolver->clock_doubted_until_us)
+	bool early = rq->verdict.ede == EDE_SIGNATURE_EARLY, late = rq->verdict.ede == EDE_SIGNATURE_EXPIRED;
+	if (request_now_us(rq) < resolver->anchor_told_until_us)
 		return;
-	resolver->clock_doubted_until_us = request_now_us(rq) + LIMIT_LACK_S * 1000000ull;
-	log_notice("the signatures of the trust anchor %s are %s by this machine's clock: is it right? Until it is, "
-		   "nothing "
-		   "signed can be resolved",
-		verify_name(rq, zone), early ? "not valid yet" : "no longer valid");
+	resolver->anchor_told_until_us = request_now_us(rq) + LIMIT_LACK_S * 1000000ull;
+	const char *name = verify_name(rq, zone);
+	if (early || late)
+		log_warning("the signatures of the trust anchor %s are %s by this machine's clock: is it right? Until "
+			    "it is, "
+			    "nothing can be resolved there",
+			name, early ? "not valid yet" : "no longer valid");
+	else
+		log_warning(
+			"the trust anchor %s does not fit its zone: %s; until it does, nothing can be resolved there",
+			name, rq->verdict.why != NULL ? rq->verdict.why : "its keys cannot be had");
 }
 
 /* Whoever asks for another name of the zone need not ask for its keys again at once. */
@@ -436,7 +442,7 @@ static int keys_await(struct request *rq, const struct frame *frame, struct entr
 static void tell_unusable(struct request *rq, const uint8_t *zone, const struct entry_points *points)
 {
 	verify_blame(rq, points->has_algorithm ? EDE_UNSUPPORTED_DS : EDE_UNSUPPORTED_KEY,
-		"%.100s is signed with %s that are not known here only: it counts as unsigned", verify_name(rq, zone),
+		"%.100s is signed only with %s that are not known here: it counts as unsigned", verify_name(rq, zone),
 		points->has_algorithm ? "digests" : "algorithms");
 }
 
@@ -459,7 +465,7 @@ static int from_anchor_await(struct request *rq, const struct frame *frame, cons
 	points->keys = anchor->keys.count > 0 ? &anchor->keys : NULL;
 	int ret = from_points_await(rq, frame, points, offered, out);
 	if (ret == 0 && out->security == SECURITY_BOGUS)
-		doubt_clock(rq, out->zone);
+		tell_broken_anchor(rq, out->zone);
 	return ret;
 }
 

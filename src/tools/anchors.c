@@ -41,8 +41,10 @@ static void print_anchor(const json_t *anchor)
 {
 	printf("%s%s%s", style(STYLE_BOLD), text_of(anchor, "zone"), style(STYLE_PLAIN));
 	if (json_is_true(json_object_get(anchor, "negative"))) {
-		printf("  counts as unsigned");
-		if (count_of(anchor, "until") > 0) {
+		int64_t until = count_of(anchor, "until");
+		bool is_over = until > 0 && until <= (int64_t)time(NULL);
+		printf(is_over ? "  counted as unsigned" : "  counts as unsigned");
+		if (until > 0) {
 			printf(" until ");
 			print_moment(count_of(anchor, "until"));
 		}
@@ -57,6 +59,22 @@ static void print_anchor(const json_t *anchor)
 	json_array_foreach(json_object_get(anchor, "keys"), i, key) print_key(key);
 }
 
+/* Those that are trusted, or those that are not; returns how many. */
+static unsigned print_anchors(const json_t *reply, bool negative)
+{
+	size_t i;
+	unsigned count = 0;
+	json_t *anchor;
+	json_array_foreach(json_object_get(reply, "anchors"), i, anchor)
+	{
+		if (json_is_true(json_object_get(anchor, "negative")) != negative)
+			continue;
+		print_anchor(anchor);
+		count++;
+	}
+	return count;
+}
+
 static int run_anchors(const struct tool *tool, int argc, char **argv)
 {
 	json_t *reply;
@@ -69,9 +87,9 @@ static int run_anchors(const struct tool *tool, int argc, char **argv)
 		return print_json(reply);
 	if (!json_is_true(json_object_get(reply, "validates")))
 		printf("nothing is validated (dnssec.validate)\n");
-	size_t i;
-	json_t *anchor;
-	json_array_foreach(json_object_get(reply, "anchors"), i, anchor) print_anchor(anchor);
+	else if (print_anchors(reply, false) == 0)
+		printf("there is no trust anchor: nothing is proved (dnssec.builtin, dnssec.anchors)\n");
+	print_anchors(reply, true);
 	json_decref(reply);
 	return EXIT_GOOD;
 }

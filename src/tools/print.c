@@ -311,6 +311,18 @@ static enum style style_of_code(const char *rcode)
 	return strcmp(rcode, "NXDOMAIN") == 0 ? STYLE_NOTE : STYLE_BAD;
 }
 
+/* What validation says of it, in a word or two. */
+static const char *proof_of(const char *security)
+{
+	static const struct {
+		const char *security, *text;
+	} proofs[] = {{"secure", "  proved"}, {"insecure", "  not signed"}, {"indeterminate", "  no trust anchor"}};
+	for (size_t i = 0; i < sizeof(proofs) / sizeof(proofs[0]); i++)
+		if (strcmp(proofs[i].security, security) == 0)
+			return proofs[i].text;
+	return "";
+}
+
 void print_ending(const json_t *reply)
 {
 	char time[PRINT_NUMBER];
@@ -320,6 +332,7 @@ void print_ending(const json_t *reply)
 	printf("%s%s%s", style(style_of_code(rcode)), *rcode ? rcode : "no code", style(STYLE_PLAIN));
 	if (*flags != '\0')
 		printf("  flags %s", flags);
+	printf("%s", proof_of(text_of(reply, "security")));
 	printf("  in %s\n", duration(count_of(reply, "elapsed_us"), time));
 	json_array_foreach(json_object_get(reply, "ede"), i, ede)
 	{
