@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/hash.h"
 #include "base/limits.h"
+#include "cache/denials.h"
 #include "net/fiber.h"
 #include "resolve/exchange.h"
 #include "resolve/lending.h"
