@@ -427,8 +427,7 @@ static json_t *keys_json(const struct rollover *rollover)
 	json_t *list = json_array();
 	for (unsigned i = 0; i < rollover->count; i++) {
 		const struct rollover_key *key = &rollover->key[i];
-		knot_rdata_t *rdata = xalloc(knot_rdata_size(key->len));
-		knot_rdata_init(rdata, key->len, key->rdata);
+		knot_rdata_t *rdata = rollover_rdata(key);
 		struct dnskey read;
 		if (dnskey_read(&read, rdata) == 0)
 			json_array_append_new(list,

@@ -58,6 +58,24 @@ uint32_t rrset_negative_ttl(const struct rrset *soa)
 	return minimum < soa->ttl_s ? minimum : soa->ttl_s;
 }
 
+uint32_t rrset_least_ttl(const struct rrset *const *set, uint16_t count)
+{
+	uint32_t ttl_s = UINT32_MAX;
+	for (uint16_t i = 0; i < count; i++)
+		if (set[i]->ttl_s < ttl_s)
+			ttl_s = set[i]->ttl_s;
+	return ttl_s;
+}
+
+const struct rrset *rrset_limit_ttl(struct arena *arena, const struct rrset *set, uint32_t ttl_s)
+{
+	if (set->ttl_s <= ttl_s)
+		return set;
+	struct rrset *limited = arena_copy(arena, set, sizeof(*set));
+	limited->ttl_s = ttl_s;
+	return limited;
+}
+
 const char *type_text(uint16_t type, char out[static TYPE_TEXT])
 {
 	if (knot_rrtype_to_string(type, out, TYPE_TEXT) < 0)

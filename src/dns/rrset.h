@@ -47,6 +47,11 @@ struct rrset *rrset_of_one(struct arena *arena, const struct rrset *head, const 
 /* TTL of a negative answer: the smaller of the SOA's TTL and its minimum (RFC 2308 5); 0 when the rdata is broken. */
 uint32_t rrset_negative_ttl(const struct rrset *soa);
 
+/* The least TTL of several; UINT32_MAX of none. */
+uint32_t rrset_least_ttl(const struct rrset *const *set, uint16_t count);
+/* The rrset itself, or where its TTL is larger a copy in the arena whose TTL is not; records are shared. */
+const struct rrset *rrset_limit_ttl(struct arena *arena, const struct rrset *set, uint32_t ttl_s);
+
 /* --- text --- */
 enum { TYPE_TEXT = 16 };
 /* "A", "TYPE65280"; returns out. */

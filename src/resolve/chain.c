@@ -76,15 +76,8 @@ static enum security security_of(struct request *rq, const struct denial *denial
 /* The answer may be kept for no longer than what proves it. */
 static void bound_by_proofs(struct request *rq, struct found *found, const struct found *good)
 {
-	uint32_t ttl_s = UINT32_MAX;
-	for (uint16_t i = 0; i < good->count; i++)
-		if (good->set[i]->ttl_s < ttl_s)
-			ttl_s = good->set[i]->ttl_s;
-	if (found->count == 0 || ttl_s >= found->set[0]->ttl_s)
-		return;
-	struct rrset *first = arena_copy(&rq->arena, found->set[0], sizeof(*first));
-	first->ttl_s = ttl_s;
-	found->set[0] = first;
+	if (found->count > 0)
+		found->set[0] = rrset_limit_ttl(&rq->arena, found->set[0], rrset_least_ttl(good->set, good->count));
 }
 
 static enum denied what_is_denied(struct denial *denial, const struct question *q, bool whole_name)
@@ -217,13 +210,8 @@ static int learn_proofs_await(struct request *rq, const struct trust *trust, str
 /* The synthesized CNAME lives as long as the DNAME that it was made from. */
 static void bound_alias(struct request *rq, struct found *found)
 {
-	for (uint16_t i = 1; i < found->count; i++) {
-		if (found->set[i]->ttl_s <= found->set[0]->ttl_s)
-			continue;
-		struct rrset *alias = arena_copy(&rq->arena, found->set[i], sizeof(*alias));
-		alias->ttl_s = found->set[0]->ttl_s;
-		found->set[i] = alias;
-	}
+	for (uint16_t i = 1; i < found->count; i++)
+		found->set[i] = rrset_limit_ttl(&rq->arena, found->set[i], found->set[0]->ttl_s);
 }
 
 /* The first of the rrsets: an answer, a CNAME, or the DNAME that a CNAME was made from. */
@@ -278,13 +266,8 @@ static int check_all_await(struct request *rq, const struct frame *frame, struct
 static void bound_until(struct request *rq, struct found *found, uint32_t until_s)
 {
 	uint32_t left_s = until_s - clock_wall_s();
-	for (uint16_t i = 0; i < found->count; i++) {
-		if (found->set[i]->ttl_s <= left_s)
-			continue;
-		struct rrset *bound = arena_copy(&rq->arena, found->set[i], sizeof(*bound));
-		bound->ttl_s = left_s;
-		found->set[i] = bound;
-	}
+	for (uint16_t i = 0; i < found->count; i++)
+		found->set[i] = rrset_limit_ttl(&rq->arena, found->set[i], left_s);
 }
 
 static int check_await(struct request *rq, const struct frame *frame, struct found *found)

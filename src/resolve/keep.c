@@ -108,9 +108,8 @@ void keep_ds(struct request *rq, const uint8_t *zone, const struct message *msg,
 		value.count = keep_proofs(rq, zone, msg, &proof);
 		value.set = proof;
 	}
-	for (uint16_t i = 0; i < value.count; i++)
-		if (value.set[i]->ttl_s < value.ttl_s)
-			value.ttl_s = value.set[i]->ttl_s;
+	uint32_t least_s = rrset_least_ttl(value.set, value.count);
+	value.ttl_s = least_s < ttl_s ? least_s : ttl_s;
 	if (value.count > 0)
 		put(rq, &(struct cache_key){child, KNOT_RRTYPE_DS, CACHE_CHAIN}, &value);
 }

@@ -189,7 +189,7 @@ int lookup_find_await(struct request *rq, const struct frame *frame, struct foun
 
 /* --- what it is worth --- */
 
-static void note_liar(struct request *rq, const struct found *found)
+void lookup_avoid(struct request *rq, const struct found *found)
 {
 	if (!found->is_cached && rq->avoided < LIMIT_AVOIDED)
 		rq->avoid[rq->avoided++] = found->from;
@@ -224,16 +224,21 @@ static int find_checked_await(struct request *rq, const struct frame *frame, str
 			return ret;
 		is_final |= tries >= LIMIT_BOGUS_TRIES;
 		if (!is_final)
-			note_liar(rq, &now);
+			lookup_avoid(rq, &now);
 		again.afresh = true;
 	}
 	return 0;
 }
 
 /* Addresses of servers are not checked: what those say is. Nor is what a client wants to check by itself. */
+static bool has_to_be_checked(const struct request *rq, const struct frame *frame)
+{
+	return rq->options.anchors != NULL && !rq->cd && frame->depth == 0;
+}
+
 static int find_await(struct request *rq, const struct frame *frame, struct found *found)
 {
-	if (rq->options.anchors != NULL && !rq->cd && frame->depth == 0)
+	if (has_to_be_checked(rq, frame))
 		return find_checked_await(rq, frame, found);
 	int ret = lookup_find_await(rq, frame, found);
 	if (ret == 0 && !found->is_cached)
@@ -247,7 +252,7 @@ static int next_await(struct request *rq, const struct frame *frame, const struc
 	if (told == NULL)
 		return find_await(rq, frame, found);
 	*found = *told;
-	if (rq->options.anchors == NULL || rq->cd || frame->depth > 0) {
+	if (!has_to_be_checked(rq, frame)) {
 		keep_found(rq, frame->question, found);
 		return 0;
 	}

@@ -34,6 +34,8 @@ struct found {
  * servers alone. Errors as lookup_await. */
 int lookup_find_await(struct request *rq, const struct frame *frame, struct found *out)
 	__attribute__((warn_unused_result));
+/* Asks the server that told this again only when nobody else is left. */
+void lookup_avoid(struct request *rq, const struct found *found);
 /* What the cache says of the question; false when it does not know. Does not suspend. */
 bool lookup_find_cached(struct request *rq, const struct question *q, struct found *out);
 /* The answer from what the cache has, expired or not; false when it does not have all of it. Does not suspend. */

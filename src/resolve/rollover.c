@@ -49,6 +49,13 @@ const char *rollover_state_text(enum rollover_state state)
 	return words[state];
 }
 
+knot_rdata_t *rollover_rdata(const struct rollover_key *key)
+{
+	knot_rdata_t *rdata = xalloc(knot_rdata_size(key->len));
+	knot_rdata_init(rdata, key->len, key->rdata);
+	return rdata;
+}
+
 /* --- keys --- */
 
 /* A key is the same whether it revokes itself or not (RFC 5011 2.1). */
@@ -161,8 +168,7 @@ static bool is_among(const struct rollover_key *known, const struct dnskey *seen
 static bool is_configured(const struct rollover *rollover, const struct rollover_key *known)
 {
 	struct dnskey key;
-	knot_rdata_t *rdata = xalloc(knot_rdata_size(known->len));
-	knot_rdata_init(rdata, known->len, known->rdata);
+	knot_rdata_t *rdata = rollover_rdata(known);
 	bool is = dnskey_read(&key, rdata) == 0 && is_initial(rollover, &key);
 	free(rdata);
 	return is;
@@ -247,8 +253,7 @@ static bool is_revoked_by(const struct rollover *rollover, const struct ds *ds, 
 		struct dnskey key;
 		if (known->state != ROLLOVER_REVOKED)
 			continue;
-		knot_rdata_t *rdata = xalloc(knot_rdata_size(known->len));
-		knot_rdata_init(rdata, known->len, known->rdata);
+		knot_rdata_t *rdata = rollover_rdata(known);
 		if (ds != NULL)
 			revoked = dnskey_read(&key, rdata) == 0 && ds_is_of(ds, rollover->zone, &key);
 		else

@@ -54,6 +54,8 @@ uint32_t rollover_wait_s(const struct rrset *keys, uint32_t now_s);
 /* Adds the trusted keys, and what the configuration says but for keys that have revoked themselves. */
 void rollover_add(const struct rollover *rollover, struct anchors *anchors);
 
+/* The key as a record, without the REVOKE bit; to be freed. */
+knot_rdata_t *rollover_rdata(const struct rollover_key *key) __attribute__((returns_nonnull));
 const char *rollover_state_text(enum rollover_state state);
 /* A line for each key: state, time, zone, origin, rdata; the last two in hexadecimal. 0, or E_SYSTEM. */
 int rollover_write(const struct rollover *rollover, FILE *file) __attribute__((warn_unused_result));

@@ -41,13 +41,6 @@ static bool cached(struct request *rq, const uint8_t *name, uint16_t type, enum 
 	return !rq->fresh || out->age_s <= since_us / 1000000;
 }
 
-/* Does not ask the server again that told this. */
-static void avoid(struct request *rq, const struct found *found)
-{
-	if (!found->is_cached && rq->avoided < LIMIT_AVOIDED)
-		rq->avoid[rq->avoided++] = found->from;
-}
-
 static int fetch_await(struct request *rq, const struct frame *above, const uint8_t *name, uint16_t type, bool afresh,
 	struct found *out)
 {
@@ -70,14 +63,10 @@ static bool is_fatal(int ret)
 
 static void keep_state(struct request *rq, const uint8_t *zone, const struct found *found, const struct ds_state *state)
 {
-	uint32_t ttl_s = UINT32_MAX;
-	for (uint16_t i = 0; i < found->count; i++)
-		if (found->set[i]->ttl_s < ttl_s)
-			ttl_s = found->set[i]->ttl_s;
 	struct cache_value value = {.kind = state->ds != NULL ? CACHE_POSITIVE : CACHE_NODATA,
 		.rank = RANK_ANSWER,
 		.security = state->security,
-		.ttl_s = ttl_s,
+		.ttl_s = rrset_least_ttl(found->set, found->count),
 		.count = found->count,
 		.set = found->set};
 	bool is_alias = found->kind == FOUND_ALIAS || found->kind == FOUND_TOO_LONG;
@@ -246,7 +235,7 @@ static int ds_await(struct request *rq, const struct frame *frame, const uint8_t
 			keep_state(rq, zone, &found, out);
 			return 0;
 		}
-		avoid(rq, &found);
+		lookup_avoid(rq, &found);
 		is_known = false;
 	}
 	return 0;
@@ -430,7 +419,7 @@ static int keys_await(struct request *rq, const struct frame *frame, struct entr
 		if (out->security == SECURITY_SECURE || is_known || (ret == E_NOSERVER && tries > 0))
 			return 0;
 		if (ret != E_NOSERVER)
-			avoid(rq, &found);
+			lookup_avoid(rq, &found);
 	}
 	keep_bogus_keys(rq, out->zone, &found);
 	return 0;

@@ -180,12 +180,7 @@ int verify_set_await(struct request *rq, const struct rrset *set, const struct t
 
 const struct rrset *verify_bound(struct request *rq, const struct rrset *set, const struct rrsig *sig)
 {
-	uint32_t ttl_s = signature_ttl(sig, set, clock_wall_s());
-	if (ttl_s == set->ttl_s)
-		return set;
-	struct rrset *bound = arena_copy(&rq->arena, set, sizeof(*set));
-	bound->ttl_s = ttl_s;
-	return bound;
+	return rrset_limit_ttl(&rq->arena, set, signature_ttl(sig, set, clock_wall_s()));
 }
 
 int verify_pay_hashes(struct request *rq, unsigned hashes)

@@ -33,6 +33,21 @@ static struct rrset *set_of(uint16_t type, uint32_t ttl_s, const void *rdata, ui
 #define SOA_NAMES "\2ns\7example\0\4host\7example\0"
 #define SOA_TIMES "\0\0\0\1\0\0\0\2\0\0\0\3\0\0\0\4"
 
+static void test_limited_ttl(void **state)
+{
+	const struct rrset *const sets[] = {
+		set_of(1, 300, "abcd", 4), set_of(1, 20, "abcd", 4), set_of(1, 60, "abcd", 4)};
+	(void)state;
+	assert_int_equal(rrset_least_ttl(sets, 3), 20);
+	assert_int_equal(rrset_least_ttl(sets, 1), 300);
+	assert_int_equal(rrset_least_ttl(sets, 0), UINT32_MAX);
+	assert_ptr_equal(rrset_limit_ttl(&arena, sets[0], 300), sets[0]);
+	const struct rrset *limited = rrset_limit_ttl(&arena, sets[0], 299);
+	assert_int_equal(limited->ttl_s, 299);
+	assert_int_equal(sets[0]->ttl_s, 300); /* others may have it */
+	assert_ptr_equal(limited->data.rdata, sets[0]->data.rdata);
+}
+
 static void test_negative_ttl(void **state)
 {
 	static const struct {
@@ -147,6 +162,7 @@ static void test_rdata_text(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_limited_ttl, begin, end),
 		cmocka_unit_test_setup_teardown(test_negative_ttl, begin, end),
 		cmocka_unit_test_setup_teardown(test_target, begin, end),
 		cmocka_unit_test_setup_teardown(test_words, begin, end),
