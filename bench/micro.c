@@ -1,9 +1,10 @@
 /* What single pieces cost: an exchange on a re-moored socket and on a fresh one, a switch of fibers, reading a
- * referral. One thread on loopback; CPU time of the process; medians of five rounds. Prints a table.
+ * referral, reading the rrset cache. On loopback; CPU time of a thread; medians of five rounds. Prints a table.
  *
  *	micro [ROUNDS]
  */
 #include <arpa/inet.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +14,7 @@
 
 #include "base/error.h"
 #include "base/hash.h"
+#include "cache/rrcache.h"
 #include "dns/message.h"
 #include "net/fiber.h"
 #include "net/fiber_pool.h"
@@ -198,6 +200,75 @@ static double read_us(void)
 	return us;
 }
 
+/* --- the rrset cache --- */
+
+enum { CACHED = 100000, GETS = 1000000 };
+
+static struct rrcache *cache;
+
+static const uint8_t *number_name(uint8_t *name, unsigned number)
+{
+	char text[32];
+	snprintf(text, sizeof(text), "n%u.example", number);
+	name_from_text(name, text);
+	return name;
+}
+
+static void fill_cache(void)
+{
+	uint8_t name[NAME_MAX_LEN], data[8] = {4, 0, 192, 0, 2, 1};
+	struct rrcache_conf conf = {.bytes = 256 << 20, .ttl_max_s = 86400};
+	cache = rrcache_new(&conf);
+	for (unsigned i = 0; i < CACHED; i++) {
+		struct rrset set = {.owner = number_name(name, i), .type = KNOT_RRTYPE_A, .rclass = KNOT_CLASS_IN};
+		const struct rrset *one = &set;
+		set.data = (knot_rdataset_t){.count = 1, .size = 6, .rdata = (knot_rdata_t *)(void *)data};
+		struct cache_key key = {.name = set.owner, .type = KNOT_RRTYPE_A};
+		rrcache_put(cache, &key,
+			&(struct cache_value){
+				.kind = CACHE_POSITIVE, .rank = RANK_ANSWER, .ttl_s = 3600, .count = 1, .set = &one});
+	}
+}
+
+/* Every thread reads the same few names, as all ask for the servers of com. */
+static void *get_often(void *arg)
+{
+	static uint8_t names[64][NAME_MAX_LEN];
+	struct arena arena;
+	double *us = arg;
+	arena_init(&arena);
+	for (unsigned i = 0; i < 64; i++)
+		number_name(names[i], i);
+	double begin = cpu_us();
+	for (unsigned i = 0; i < GETS; i++) {
+		struct cached found;
+		struct cache_key key = {.name = names[i % 64], .type = KNOT_RRTYPE_A};
+		if (rrcache_get(cache, &arena, &key, RANK_GLUE, &found) != 0)
+			abort();
+		arena_reset(&arena);
+	}
+	*us = (cpu_us() - begin) / GETS;
+	arena_deinit(&arena);
+	return NULL;
+}
+
+static double get_us(void)
+{
+	double us;
+	get_often(&us);
+	return us;
+}
+
+static double get_beside_us(void)
+{
+	pthread_t other;
+	double us, others;
+	pthread_create(&other, NULL, get_often, &others);
+	get_often(&us);
+	pthread_join(other, NULL);
+	return (us + others) / 2;
+}
+
 /* --- the table --- */
 
 static int compare(const void *a, const void *b)
@@ -226,5 +297,9 @@ int main(int argc, char *argv[])
 	measure("exchange, fresh bound socket", fresh_us, rounds);
 	measure("switch of a fiber, there and back", switch_us, rounds);
 	measure("reading a referral of 2 servers with glue", read_us, rounds);
+	fill_cache();
+	measure("reading the rrset cache", get_us, rounds);
+	measure("the same, by two threads at once", get_beside_us, rounds);
+	rrcache_free(cache);
 	return 0;
 }

@@ -8,7 +8,7 @@
  * Ageing follows the wall clock. Strict in bytes: what was not used since it came or was last looked at goes first (SIEVE). Delegations and glue as the
  * parent gave them are kept in spaces of their own (CACHE_CUT, CACHE_GLUE), so that a child never prolongs or replaces its own delegation
  * (ghost domains); an NXDOMAIN stands for all types of its name (CACHE_NAME, RFC 2308 5).
- * Ownership: callers get copies. Thread: any. Never suspends; a lock is held only while copying. */
+ * Ownership: callers get copies. Thread: any. Never suspends; readers take no lock (base/rcu.h). */
 #pragma once
 
 #include <stdbool.h>
@@ -26,10 +26,13 @@ enum cache_space {
 	CACHE_CHAIN, /* of the chain of trust: what a referral said of the child's DS, and DNSKEY sets that are bogus */
 };
 
+/* `name` does not change while the key is used: it is hashed once, for all types and spaces that are asked for. */
 struct cache_key {
-	const uint8_t *name;
+	const uint8_t *name; /* lower case */
 	uint16_t type;
 	enum cache_space space;
+	uint8_t name_len; /* 0 until the cache has made it, and: */
+	uint64_t name_hash;
 };
 
 /* RFC 2181 5.4.1, lowest first. */
@@ -76,18 +79,17 @@ void rrcache_free(struct rrcache *cache);
 void rrcache_configure(struct rrcache *cache, const struct rrcache_conf *conf);
 
 /* 0, or E_NOENT: nothing of at least that rank that has not expired. */
-int rrcache_get(
-	struct rrcache *cache, struct arena *arena, const struct cache_key *key, enum rank least, struct cached *out);
+int rrcache_get(struct rrcache *cache, struct arena *arena, struct cache_key *key, enum rank least, struct cached *out);
 /* The same where it may have expired, no longer ago than stale_s: with a TTL of LIMIT_STALE_TTL_S then. */
 int rrcache_get_stale(
-	struct rrcache *cache, struct arena *arena, const struct cache_key *key, enum rank least, struct cached *out);
+	struct rrcache *cache, struct arena *arena, struct cache_key *key, enum rank least, struct cached *out);
 /* How long an entry may still be used; 0 when there is none. */
-uint32_t rrcache_ttl_left(struct rrcache *cache, const struct cache_key *key);
+uint32_t rrcache_ttl_left(struct rrcache *cache, struct cache_key *key);
 /* The TTL within cache.ttl-min and cache.ttl-max. */
 uint32_t rrcache_clamp(const struct rrcache *cache, uint32_t ttl_s);
 /* Stores for ttl_s, clamped. Something of higher rank that has not expired stays, and so does what is secure when the new
  * has not been checked. TTL 0 is not stored. */
-void rrcache_put(struct rrcache *cache, const struct cache_key *key, const struct cache_value *value);
+void rrcache_put(struct rrcache *cache, struct cache_key *key, const struct cache_value *value);
 /* Forgets everything. */
 void rrcache_clear(struct rrcache *cache);
 void rrcache_state(struct rrcache *cache, struct rrcache_state *out);

@@ -71,7 +71,7 @@ static void add_servers(struct cut *cut, struct request *rq, const struct rrset 
 static void add_from(struct cut *cut, struct request *rq, const uint8_t *name, uint16_t type, enum cache_space space)
 {
 	struct cached found;
-	struct cache_key key = {name, type, space};
+	struct cache_key key = {.name = name, .type = type, .space = space};
 	if (rrcache_get(rq->resolver->conf.rrcache, &rq->arena, &key, RANK_GLUE, &found) == 0 &&
 		found.kind == CACHE_POSITIVE)
 		cut_add_addresses(cut, rq, found.set[0]);
@@ -140,7 +140,7 @@ static bool is_usable(const struct cut *cut)
 static bool try_cached(struct cut *cut, struct request *rq, const uint8_t *zone)
 {
 	struct cached found;
-	struct cache_key key = {zone, KNOT_RRTYPE_NS, CACHE_CUT};
+	struct cache_key key = {.name = zone, .type = KNOT_RRTYPE_NS, .space = CACHE_CUT};
 	if (rrcache_get(rq->resolver->conf.rrcache, &rq->arena, &key, RANK_REFERRAL, &found) != 0)
 		return false;
 	if (found.kind != CACHE_POSITIVE || found.count != 1 || found.set[0]->type != KNOT_RRTYPE_NS)
@@ -223,8 +223,7 @@ static bool may_keep(const struct cut *cut, const struct request *rq)
 	return route == NULL || route->kind == ROUTE_ORDINARY;
 }
 
-static void put(
-	struct request *rq, const struct cache_key *key, enum rank rank, uint32_t ttl_s, const struct rrset *set)
+static void put(struct request *rq, struct cache_key *key, enum rank rank, uint32_t ttl_s, const struct rrset *set)
 {
 	rrcache_put(rq->resolver->conf.rrcache, key,
 		&(struct cache_value){.kind = CACHE_POSITIVE, .rank = rank, .ttl_s = ttl_s, .count = 1, .set = &set});
@@ -249,7 +248,7 @@ static void take_glue(struct cut *child, struct request *rq, const struct messag
 		cut_add_addresses(child, rq, glue);
 	server->looked_up |= child->addresses > before;
 	uint32_t left_s = ttl_left_s(child), ttl_s = glue->ttl_s < left_s ? glue->ttl_s : left_s;
-	struct cache_key key = {glue->owner, type, CACHE_GLUE};
+	struct cache_key key = {.name = glue->owner, .type = type, .space = CACHE_GLUE};
 	if (may_keep(child, rq))
 		put(rq, &key, RANK_GLUE, ttl_s, glue);
 }
@@ -264,7 +263,7 @@ void cut_descend(struct cut *cut, struct request *rq, const struct message *repl
 		take_glue(cut, rq, reply, parent, &cut->server[i], KNOT_RRTYPE_A);
 		take_glue(cut, rq, reply, parent, &cut->server[i], KNOT_RRTYPE_AAAA);
 	}
-	struct cache_key key = {ns->owner, KNOT_RRTYPE_NS, CACHE_CUT};
+	struct cache_key key = {.name = ns->owner, .type = KNOT_RRTYPE_NS, .space = CACHE_CUT};
 	if (may_keep(cut, rq))
 		put(rq, &key, RANK_REFERRAL, ttl_s, ns);
 	if (!rq->fresh)

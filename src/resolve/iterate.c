@@ -20,7 +20,7 @@ enum { REVIVE = 3 }; /* servers that get another chance with a whole name */
  * delegated would be found there for as long as it likes (ghost domains). */
 static void limit_to_glue(struct request *rq, struct rrset *set)
 {
-	struct cache_key key = {set->owner, set->type, CACHE_GLUE};
+	struct cache_key key = {.name = set->owner, .type = set->type, .space = CACHE_GLUE};
 	if (set->type != KNOT_RRTYPE_A && set->type != KNOT_RRTYPE_AAAA)
 		return;
 	uint32_t left_s = rrcache_ttl_left(rq->resolver->conf.rrcache, &key);

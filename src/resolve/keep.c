@@ -16,7 +16,7 @@ static bool may_keep(const struct request *rq, const uint8_t *name, uint16_t typ
 	return type != KNOT_RRTYPE_DS || !name_is_equal(route->name, name);
 }
 
-static void put(struct request *rq, const struct cache_key *key, struct cache_value *value)
+static void put(struct request *rq, struct cache_key *key, struct cache_value *value)
 {
 	if (value->security == SECURITY_BOGUS && value->ttl_s > LIMIT_BOGUS_TTL_S)
 		value->ttl_s = LIMIT_BOGUS_TTL_S;
@@ -28,7 +28,7 @@ static void keep_positive(struct request *rq, const struct found *found)
 	const struct rrset *set[1 + LIMIT_PROOFS] = {found->set[0]};
 	for (uint16_t i = 0; i < found->proofs && i < LIMIT_PROOFS; i++)
 		set[1 + i] = found->proof[i];
-	struct cache_key key = {set[0]->owner, set[0]->type, CACHE_RRSET};
+	struct cache_key key = {.name = set[0]->owner, .type = set[0]->type, .space = CACHE_RRSET};
 	put(rq, &key,
 		&(struct cache_value){.kind = CACHE_POSITIVE,
 			.rank = RANK_ANSWER,
@@ -38,8 +38,7 @@ static void keep_positive(struct request *rq, const struct found *found)
 			.set = set});
 }
 
-static void keep_denial(
-	struct request *rq, const struct cache_key *key, const struct found *found, enum security security)
+static void keep_denial(struct request *rq, struct cache_key *key, const struct found *found, enum security security)
 {
 	put(rq, key,
 		&(struct cache_value){.kind = found->kind == FOUND_NXDOMAIN ? CACHE_NXDOMAIN : CACHE_NODATA,
@@ -64,11 +63,12 @@ void keep_found(struct request *rq, const struct question *q, const struct found
 	if (found->set[0]->type != KNOT_RRTYPE_SOA)
 		return; /* RFC 2308 5 */
 	bool whole_name = found->kind == FOUND_NXDOMAIN;
-	struct cache_key key = {q->name, whole_name ? 0 : q->type, whole_name ? CACHE_NAME : CACHE_RRSET};
+	struct cache_key key = {
+		.name = q->name, .type = whole_name ? 0 : q->type, .space = whole_name ? CACHE_NAME : CACHE_RRSET};
 	keep_denial(rq, &key, found, found->security);
 	/* The name above does not exist either, says the server (RFC 8020); whether that is proved is another question. */
 	if (whole_name && found->denied != NULL && may_keep(rq, found->denied, 0))
-		keep_denial(rq, &(struct cache_key){found->denied, 0, CACHE_NAME}, found,
+		keep_denial(rq, &(struct cache_key){.name = found->denied, .type = 0, .space = CACHE_NAME}, found,
 			found->security == SECURITY_BOGUS ? SECURITY_BOGUS : SECURITY_UNCHECKED);
 }
 
@@ -76,7 +76,7 @@ void keep_set(struct request *rq, const struct question *q, const struct rrset *
 {
 	if (!may_keep(rq, q->name, q->type))
 		return;
-	struct cache_key key = {set->owner, set->type, CACHE_RRSET};
+	struct cache_key key = {.name = set->owner, .type = set->type, .space = CACHE_RRSET};
 	put(rq, &key,
 		&(struct cache_value){
 			.kind = CACHE_POSITIVE, .rank = RANK_ANSWER, .ttl_s = set->ttl_s, .count = 1, .set = &set});
@@ -111,5 +111,5 @@ void keep_ds(struct request *rq, const uint8_t *zone, const struct message *msg,
 	uint32_t least_s = rrset_least_ttl(value.set, value.count);
 	value.ttl_s = least_s < ttl_s ? least_s : ttl_s;
 	if (value.count > 0)
-		put(rq, &(struct cache_key){child, KNOT_RRTYPE_DS, CACHE_CHAIN}, &value);
+		put(rq, &(struct cache_key){.name = child, .type = KNOT_RRTYPE_DS, .space = CACHE_CHAIN}, &value);
 }

@@ -29,7 +29,7 @@ static bool is_judged(const struct request *rq, enum security security)
 
 static bool get(struct request *rq, const uint8_t *name, uint16_t type, enum cache_space space, struct cached *out)
 {
-	struct cache_key key = {name, type, space};
+	struct cache_key key = {.name = name, .type = type, .space = space};
 	struct rrcache *cache = rq->resolver->conf.rrcache;
 	if (rq->stale) {
 		int ret = rrcache_get_stale(cache, &rq->arena, &key, RANK_ANSWER, out);

@@ -44,7 +44,8 @@ void synthesis_learn_wildcard(struct request *rq, const struct rrset *set, unsig
 	const struct rrset *one = source;
 	if (source->owner == NULL)
 		return;
-	rrcache_put(rq->resolver->conf.rrcache, &(struct cache_key){source->owner, set->type, CACHE_RRSET},
+	rrcache_put(rq->resolver->conf.rrcache,
+		&(struct cache_key){.name = source->owner, .type = set->type, .space = CACHE_RRSET},
 		&(struct cache_value){.kind = CACHE_POSITIVE,
 			.rank = RANK_ANSWER,
 			.security = SECURITY_SECURE,
@@ -116,7 +117,7 @@ static bool find_wildcard(struct request *rq, const struct question *q, const st
 	struct cached cached;
 	struct denial denial;
 	const uint8_t *wildcard = wildcard_of(rq, q->name, labels);
-	struct cache_key key = {wildcard, type, CACHE_RRSET};
+	struct cache_key key = {.name = wildcard, .type = type, .space = CACHE_RRSET};
 	if (wildcard == NULL || rrcache_get(rq->resolver->conf.rrcache, &rq->arena, &key, RANK_ANSWER, &cached) != 0 ||
 		cached.kind != CACHE_POSITIVE || cached.security != SECURITY_SECURE)
 		return false;

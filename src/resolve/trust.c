@@ -33,7 +33,7 @@ static const struct anchor *anchor_of(const struct request *rq, const uint8_t *n
 
 static bool cached(struct request *rq, const uint8_t *name, uint16_t type, enum cache_space space, struct cached *out)
 {
-	struct cache_key key = {name, type, space};
+	struct cache_key key = {.name = name, .type = type, .space = space};
 	if (rrcache_get(rq->resolver->conf.rrcache, &rq->arena, &key, RANK_ANSWER, out) != 0)
 		return false;
 	/* Who wants all of it anew need not have the same link proved twice. */
@@ -72,7 +72,8 @@ static void keep_state(struct request *rq, const uint8_t *zone, const struct fou
 	bool is_alias = found->kind == FOUND_ALIAS || found->kind == FOUND_TOO_LONG;
 	bool is_settled = state->security == SECURITY_SECURE || state->security == SECURITY_INSECURE;
 	if (found->count > 0 && !is_alias && is_settled)
-		rrcache_put(rq->resolver->conf.rrcache, &(struct cache_key){zone, KNOT_RRTYPE_DS, CACHE_CHAIN}, &value);
+		rrcache_put(rq->resolver->conf.rrcache,
+			&(struct cache_key){.name = zone, .type = KNOT_RRTYPE_DS, .space = CACHE_CHAIN}, &value);
 }
 
 /* What proved records say of a missing DS. */
@@ -347,7 +348,8 @@ static int check_keys_await(struct request *rq, struct entry_points *points, con
 	set = verify_bound(rq, set, &sig);
 	verify_take_keys(rq, set, out);
 	/* Apart from what others may have signed as DNSKEY at a name that is no zone's. */
-	rrcache_put(rq->resolver->conf.rrcache, &(struct cache_key){out->zone, KNOT_RRTYPE_DNSKEY, CACHE_CHAIN},
+	rrcache_put(rq->resolver->conf.rrcache,
+		&(struct cache_key){.name = out->zone, .type = KNOT_RRTYPE_DNSKEY, .space = CACHE_CHAIN},
 		&(struct cache_value){.kind = CACHE_POSITIVE,
 			.rank = RANK_ANSWER,
 			.security = SECURITY_SECURE,
@@ -390,8 +392,8 @@ static void keep_bogus_keys(struct request *rq, const uint8_t *zone, const struc
 		.count = 1,
 		.set = found->set};
 	if (found->kind == FOUND_ANSWER && found->count == 1)
-		rrcache_put(
-			rq->resolver->conf.rrcache, &(struct cache_key){zone, KNOT_RRTYPE_DNSKEY, CACHE_CHAIN}, &value);
+		rrcache_put(rq->resolver->conf.rrcache,
+			&(struct cache_key){.name = zone, .type = KNOT_RRTYPE_DNSKEY, .space = CACHE_CHAIN}, &value);
 }
 
 static int keys_await(struct request *rq, const struct frame *frame, struct entry_points *points,

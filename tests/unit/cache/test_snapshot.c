@@ -48,7 +48,7 @@ static void put(unsigned number, enum security security, uint32_t ttl_s)
 	uint8_t bytes[4] = {192, 0, (uint8_t)(number >> 8), (uint8_t)number};
 	snprintf(name, sizeof(name), "n%u.example", number);
 	const struct rrset *set = set_a(&arena, name, ttl_s, (const char *)bytes);
-	rrcache_put(cache, &(struct cache_key){set->owner, A, CACHE_RRSET},
+	rrcache_put(cache, &(struct cache_key){.name = set->owner, .type = A, .space = CACHE_RRSET},
 		&(struct cache_value){.kind = CACHE_POSITIVE,
 			.rank = RANK_ANSWER,
 			.security = security,
@@ -63,7 +63,8 @@ static int get(unsigned number, enum security *security)
 	char name[32];
 	struct cached found;
 	snprintf(name, sizeof(name), "n%u.example", number);
-	if (rrcache_get(cache, &arena, &(struct cache_key){set_name(&arena, name), A, CACHE_RRSET}, RANK_ANSWER,
+	if (rrcache_get(cache, &arena,
+		    &(struct cache_key){.name = set_name(&arena, name), .type = A, .space = CACHE_RRSET}, RANK_ANSWER,
 		    &found) != 0)
 		return -1;
 	*security = found.security;

@@ -1,0 +1,68 @@
+/* Reading without a lock what somebody else changes (read-copy-update; liburcu).
+ *
+ *	rcu_begin();                                            who reads
+ *	struct entry *entry = atomic_load_explicit(&head, memory_order_acquire);
+ *	copy(entry);
+ *	rcu_end();
+ *
+ *	atomic_store_explicit(&head, entry->next, memory_order_release);    who changes, under a lock of his own
+ *	rcu_retire(&entry->later, on_unused);
+ *
+ *	static void on_unused(struct rcu_head *later) { rcu_is_unused(); free(container_of(later, struct entry, later)); }
+ *
+ * What was taken out stays whole until all who were reading at that time have ended; then on_unused frees it, in another
+ * thread. So nothing between begin and end may suspend, or wait for somebody who waits for readers.
+ * Thread: any, without preparation. Begin and end cost a few nanoseconds and write to no memory that is shared. */
+#pragma once
+
+#define URCU_INLINE_SMALL_FUNCTIONS
+#include <urcu/urcu-bp.h>
+
+/* ThreadSanitizer does not see how liburcu waits: these tell it that whoever read or retired has ended before what is
+ * retired is freed. */
+void rcu_watched_end(void);
+void rcu_watched_unused(void);
+
+#if defined(__SANITIZE_THREAD__)
+#define RCU_IS_WATCHED true
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define RCU_IS_WATCHED true
+#endif
+#endif
+#ifndef RCU_IS_WATCHED
+#define RCU_IS_WATCHED false
+#endif
+
+static inline void rcu_begin(void)
+{
+	urcu_bp_read_lock();
+}
+
+static inline void rcu_end(void)
+{
+	if (RCU_IS_WATCHED)
+		rcu_watched_end();
+	urcu_bp_read_unlock();
+}
+
+/* `later` lies in what is retired, and nothing else uses it from then on. */
+static inline void rcu_retire(struct rcu_head *later, void (*on_unused)(struct rcu_head *later))
+{
+	if (RCU_IS_WATCHED)
+		rcu_watched_end();
+	urcu_bp_call_rcu(later, on_unused);
+}
+
+/* The first words of an on_unused. */
+static inline void rcu_is_unused(void)
+{
+	if (RCU_IS_WATCHED)
+		rcu_watched_unused();
+}
+
+/* Returns when all that was retired before has been freed. Not between begin and end. */
+static inline void rcu_settle(void)
+{
+	urcu_bp_barrier();
+}
