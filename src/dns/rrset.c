@@ -78,6 +78,9 @@ const struct rrset *rrset_limit_ttl(struct arena *arena, const struct rrset *set
 
 const char *type_text(uint16_t type, char out[static TYPE_TEXT])
 {
+	/* Nearly all that is asked for: the history writes a question for each loan. */
+	if (type == KNOT_RRTYPE_A || type == KNOT_RRTYPE_AAAA || type == KNOT_RRTYPE_NS)
+		return strcpy(out, type == KNOT_RRTYPE_A ? "A" : type == KNOT_RRTYPE_NS ? "NS" : "AAAA");
 	if (knot_rrtype_to_string(type, out, TYPE_TEXT) < 0)
 		snprintf(out, TYPE_TEXT, "TYPE%u", type);
 	return out;
@@ -100,8 +103,16 @@ const char *rcode_text(uint16_t rcode)
 
 const char *question_text(const struct question *q, char *out, size_t size)
 {
-	char name[NAME_TEXT], type[TYPE_TEXT];
-	snprintf(out, size, "%s %s", name_text(q->name, name), type_text(q->type, type));
+	char name[NAME_TEXT + TYPE_TEXT];
+	size_t len = strlen(name_text(q->name, name));
+	name[len++] = ' ';
+	type_text(q->type, name + len);
+	len += strlen(name + len);
+	if (size == 0)
+		return out;
+	len = len < size ? len : size - 1;
+	memcpy(out, name, len);
+	out[len] = '\0';
 	return out;
 }
 

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/counters.h"
 #include "base/random.h"
+#include "resolve/cuts.h"
 #include "resolve/routes.h"
 
 /* Whether the operator names servers for the zone or one above: what those say of private addresses is believed. */
@@ -68,22 +69,24 @@ static void add_servers(struct cut *cut, struct request *rq, const struct rrset 
 	}
 }
 
-static void add_from(struct cut *cut, struct request *rq, const uint8_t *name, uint16_t type, enum cache_space space)
+static void add_from(
+	struct cut *cut, struct request *rq, struct cache_key *server, uint16_t type, enum cache_space space)
 {
 	struct cached found;
-	struct cache_key key = {.name = name, .type = type, .space = space};
-	if (rrcache_get(rq->resolver->conf.rrcache, &rq->arena, &key, RANK_GLUE, &found) == 0 &&
+	server->type = type;
+	server->space = space;
+	if (rrcache_get(rq->resolver->conf.rrcache, &rq->arena, server, RANK_GLUE, &found) == 0 &&
 		found.kind == CACHE_POSITIVE)
 		cut_add_addresses(cut, rq, found.set[0]);
 }
 
-static void add_family(struct cut *cut, struct request *rq, const uint8_t *name, uint16_t type)
+static void add_family(struct cut *cut, struct request *rq, struct cache_key *server, uint16_t type)
 {
 	unsigned before = cut->addresses;
-	add_from(cut, rq, name, type, CACHE_RRSET);
-	bool believed = rq->options.glue != GLUE_VERIFIED || name_is_within(name, cut->zone);
+	add_from(cut, rq, server, type, CACHE_RRSET);
+	bool believed = rq->options.glue != GLUE_VERIFIED || name_is_within(server->name, cut->zone);
 	if (cut->addresses == before && believed)
-		add_from(cut, rq, name, type, CACHE_GLUE);
+		add_from(cut, rq, server, type, CACHE_GLUE);
 }
 
 /* Addresses that the cache knows: what a server says of itself, else what a delegation said. A server with any is not
@@ -92,10 +95,11 @@ static void add_cached_addresses(struct cut *cut, struct request *rq)
 {
 	for (unsigned i = 0; i < cut->servers; i++) {
 		unsigned before = cut->addresses;
+		struct cache_key server = {.name = cut->server[i].name};
 		if (rq->options.ipv4)
-			add_family(cut, rq, cut->server[i].name, KNOT_RRTYPE_A);
+			add_family(cut, rq, &server, KNOT_RRTYPE_A);
 		if (rq->options.ipv6)
-			add_family(cut, rq, cut->server[i].name, KNOT_RRTYPE_AAAA);
+			add_family(cut, rq, &server, KNOT_RRTYPE_AAAA);
 		cut->server[i].looked_up |= cut->addresses > before;
 	}
 }
@@ -104,10 +108,11 @@ bool cut_add_glue(struct cut *cut, struct request *rq)
 {
 	unsigned before = cut->addresses;
 	for (unsigned i = 0; i < cut->servers && !rq->fresh; i++) {
+		struct cache_key server = {.name = cut->server[i].name};
 		if (rq->options.ipv4)
-			add_from(cut, rq, cut->server[i].name, KNOT_RRTYPE_A, CACHE_GLUE);
+			add_from(cut, rq, &server, KNOT_RRTYPE_A, CACHE_GLUE);
 		if (rq->options.ipv6)
-			add_from(cut, rq, cut->server[i].name, KNOT_RRTYPE_AAAA, CACHE_GLUE);
+			add_from(cut, rq, &server, KNOT_RRTYPE_AAAA, CACHE_GLUE);
 	}
 	return cut->addresses > before;
 }
@@ -140,6 +145,8 @@ static bool is_usable(const struct cut *cut)
 static bool try_cached(struct cut *cut, struct request *rq, const uint8_t *zone)
 {
 	struct cached found;
+	if (cuts_find(rq->resolver->cuts, &rq->arena, zone, cut))
+		return true;
 	struct cache_key key = {.name = zone, .type = KNOT_RRTYPE_NS, .space = CACHE_CUT};
 	if (rrcache_get(rq->resolver->conf.rrcache, &rq->arena, &key, RANK_REFERRAL, &found) != 0)
 		return false;
@@ -148,6 +155,7 @@ static bool try_cached(struct cut *cut, struct request *rq, const uint8_t *zone)
 	*cut = (struct cut){.zone = zone, .age_s = found.age_s, .expire_s = clock_wall_s() + found.set[0]->ttl_s};
 	add_servers(cut, rq, found.set[0]);
 	add_cached_addresses(cut, rq);
+	cuts_keep(rq->resolver->cuts, cut);
 	return is_usable(cut);
 }
 
@@ -264,8 +272,10 @@ void cut_descend(struct cut *cut, struct request *rq, const struct message *repl
 		take_glue(cut, rq, reply, parent, &cut->server[i], KNOT_RRTYPE_AAAA);
 	}
 	struct cache_key key = {.name = ns->owner, .type = KNOT_RRTYPE_NS, .space = CACHE_CUT};
-	if (may_keep(cut, rq))
+	if (may_keep(cut, rq)) {
 		put(rq, &key, RANK_REFERRAL, ttl_s, ns);
+		cuts_forget(rq->resolver->cuts, ns->owner);
+	}
 	if (!rq->fresh)
 		add_cached_addresses(cut, rq);
 }

@@ -20,6 +20,7 @@ struct resolver {
 	struct resolve_options options;
 	struct lending lending;
 	struct keyring *keyring;
+	struct cuts *cuts; /* where lookups begin */
 	struct upstreams upstreams;
 	struct failures failures; /* lookups that failed a moment ago */
 	struct link jobs;

@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "net/fiber.h"
 #include "resolve/anchors.h"
+#include "resolve/cuts.h"
 #include "resolve/lending.h"
 #include "resolve/lookup.h"
 #include "resolve/routes.h"
@@ -44,6 +45,7 @@ struct resolver *resolver_new(const struct resolver_conf *conf)
 	lending_init(resolver);
 	upstreams_init(&resolver->upstreams);
 	resolver->keyring = keyring_new();
+	resolver->cuts = cuts_new();
 	return resolver;
 }
 
@@ -55,6 +57,7 @@ void resolver_configure(struct resolver *resolver, const struct hints *hints, co
 	anchors_unref(resolver->options.anchors);
 	resolver->hints = *hints;
 	resolver->options = *options;
+	cuts_clear(resolver->cuts);
 }
 
 void resolver_trust(struct resolver *resolver, struct anchors *anchors)
@@ -94,6 +97,7 @@ void request_give_back(struct request *rq, enum budget_line line)
 void resolver_forget(struct resolver *resolver)
 {
 	failures_clear(&resolver->failures);
+	cuts_clear(resolver->cuts);
 }
 
 size_t resolver_running(const struct resolver *resolver)
@@ -448,6 +452,7 @@ void resolver_free(struct resolver *resolver)
 	routes_unref(resolver->options.routes);
 	anchors_unref(resolver->options.anchors);
 	keyring_free(resolver->keyring);
+	cuts_free(resolver->cuts);
 	free(resolver->bucket);
 	free(resolver);
 }

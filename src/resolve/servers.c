@@ -10,6 +10,7 @@
 #include "base/random.h"
 #include "cache/facts.h"
 #include "ports/kernel.h"
+#include "resolve/cuts.h"
 #include "resolve/exchange.h"
 #include "resolve/lookup.h"
 
@@ -141,6 +142,7 @@ static void note_no_route(struct request *rq, const struct addr *addr)
 	if (!v6)
 		log_notice("this machine has no IPv4 route to the root's servers");
 	rq->resolver->no_route_until_us[v6] = request_now_us(rq) + LIMIT_NO_ROUTE_MS * 1000ull;
+	cuts_clear(rq->resolver->cuts);
 }
 
 /* Silence may end, a forged datagram or ICMP message says nothing of the server, a crowd goes away; all else that failed
