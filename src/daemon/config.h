@@ -40,6 +40,7 @@ struct config {
 	struct addr *listen; /* default 127.0.0.1@53 and ::1@53 */
 	size_t listen_count;
 	unsigned workers; /* CONFIG_WORKERS_AUTO: one per core */
+	bool pin;         /* each stays on a core of its own */
 	const char *user; /* NULL: stay who we are, without capabilities */
 
 	struct {

@@ -131,6 +131,7 @@ struct config_raw {
 	const char **listen;
 	unsigned listen_count;
 	const char *workers, *user;
+	enum config_switch pin;
 	struct config_raw_ports *ports;
 	struct config_raw_resolver *resolver;
 	struct config_raw_dnssec *dnssec;

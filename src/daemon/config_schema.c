@@ -173,6 +173,7 @@ static const cyaml_schema_field_t log_fields[] = {
 static const cyaml_schema_field_t root_fields[] = {
 	LIST("listen", config_raw, listen, LIMIT_CONFIG_LISTEN),
 	WORD("workers", config_raw, workers),
+	CHOICE("pin", config_raw, pin, switch_words),
 	WORD("user", config_raw, user),
 	SECTION("ports", ports, ports_fields),
 	SECTION("resolver", resolver, resolver_fields),

@@ -537,6 +537,7 @@ int config_values_read(struct config *config, const struct config_raw *raw, cons
 	struct config_reader r = {config, root, arena, report};
 	static const struct config_raw_access no_access;
 	int ret;
+	config_read_switch(raw->pin, &config->pin);
 	if ((ret = read_listen(&r, raw)) != 0 || (ret = read_workers(&r, raw->workers)) != 0 ||
 		(ret = read_user(&r, raw->user)) != 0 || (ret = read_ports(&r, raw->ports)) != 0 ||
 		(ret = config_read_resolver(&r, raw->resolver)) != 0 ||

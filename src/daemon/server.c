@@ -173,10 +173,10 @@ static void make_shared(struct server *server)
 
 static unsigned count_workers(const struct config *config)
 {
-	long cores = sysconf(_SC_NPROCESSORS_ONLN);
 	if (config->workers != CONFIG_WORKERS_AUTO)
 		return config->workers;
-	return cores < 1 ? 1 : cores > LIMIT_WORKERS ? LIMIT_WORKERS : (unsigned)cores;
+	unsigned cores = worker_cores();
+	return cores > LIMIT_WORKERS ? LIMIT_WORKERS : cores;
 }
 
 /* With the default addresses a machine without IPv6 is served on IPv4 alone; what was asked for must work. */
@@ -358,6 +358,7 @@ static void tell_what_needs_restart(const struct config *first, const struct con
 	} keys[] = {
 		{"listen", same_listen(first, now)},
 		{"workers", first->workers == now->workers},
+		{"pin", first->pin == now->pin},
 		{"user", same_text(first->user, now->user)},
 		{"ports.lend", first->ports.reserved == now->ports.reserved},
 		{"ports.pool", first->ports.pool == now->ports.pool},

@@ -1,6 +1,7 @@
 /* Decides what a worker consists of and how it begins and ends. */
 #include "daemon/worker.h"
 
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,6 +10,7 @@
 #include "base/arena.h"
 #include "base/error.h"
 #include "base/limits.h"
+#include "base/log.h"
 #include "daemon/listen.h"
 #include "daemon/settings.h"
 
@@ -94,10 +96,43 @@ void worker_apply(struct worker *worker, const struct settings *settings)
 	worker->access = (struct access_list){.allow = allow, .count = settings->allow_count};
 }
 
+/* The cores that this process may run on: a container's, or those that taskset left it. */
+static void cores_of_process(cpu_set_t *cores)
+{
+	CPU_ZERO(cores);
+	if (sched_getaffinity(0, sizeof(*cores), cores) != 0 || CPU_COUNT(cores) == 0)
+		CPU_SET(0, cores);
+}
+
+unsigned worker_cores(void)
+{
+	cpu_set_t cores;
+	cores_of_process(&cores);
+	return (unsigned)CPU_COUNT(&cores);
+}
+
+/* To the core of its number among those; with more workers than cores they share. */
+static void pin_to_core(const struct worker *worker)
+{
+	cpu_set_t cores, one;
+	cores_of_process(&cores);
+	unsigned skip = worker->index % (unsigned)CPU_COUNT(&cores);
+	size_t core = 0;
+	while (!CPU_ISSET(core, &cores) || skip-- > 0)
+		core++;
+	CPU_ZERO(&one);
+	CPU_SET(core, &one);
+	if (pthread_setaffinity_np(pthread_self(), sizeof(one), &one) != 0)
+		log_warning("worker %u cannot be kept on core %zu (pin); it runs where the kernel likes", worker->index,
+			core);
+}
+
 static void *run(void *arg)
 {
 	struct worker *worker = arg;
 	counters_attach(&worker->counters);
+	if (worker->server->config->pin)
+		pin_to_core(worker);
 	listen_start(worker);
 	loop_run(&worker->loop);
 	return NULL;

@@ -3,6 +3,8 @@
 
 #include "daemon/server.h"
 
+/* The cores that this process may run on. */
+unsigned worker_cores(void);
 /* Main thread, before start. 0, or an error with one line in `why`. */
 int worker_init(struct worker *worker, struct server *server, unsigned index, char *why, size_t size);
 /* The pool and the resolver: after all listeners have their descriptors. `sockets`: how many the pool may open. */

@@ -114,6 +114,7 @@ static void test_every_key(void **state)
 	struct config *c = read_ok(
 		"listen: [127.0.0.1@5310, \"::1@5310\", 192.0.2.1]\n"
 		"workers: 2\n"
+		"pin: true\n"
 		"user: berth\n"
 		"ports: {range: 50000-65535, lend: reserved, pool: 100, max: 300, uses: 7, age: 0, "
 		"exclude: [51820, 60100-60199,\n"
@@ -140,6 +141,7 @@ static void test_every_key(void **state)
 	assert_string_equal(addr_text(&c->listen[1], text), "::1@5310");
 	assert_string_equal(addr_text(&c->listen[2], text), "192.0.2.1@53");
 	assert_int_equal(c->workers, 2);
+	assert_true(c->pin);
 	assert_string_equal(c->user, "berth");
 	assert_int_equal(c->resolver.forward_count, 2);
 	assert_string_equal(c->resolver.forward[0].zone, ".");
@@ -295,10 +297,10 @@ static const struct wrong wrongs[] = {
 	{"ports:\n  pool: 1\n range: 1\n",
 		"b.yaml:3: the indentation does not fit the lines above; indent the keys of a section alike"},
 	{"? [a]\n: b\n", "b.yaml:1: a list or a section where a key has to be; write KEY: VALUE"},
-	{"hello\n", "b.yaml:1: not a section; write KEY: VALUE lines, with keys of listen, workers, user, ports, "
+	{"hello\n", "b.yaml:1: not a section; write KEY: VALUE lines, with keys of listen, workers, pin, user, ports, "
 		    "resolver, dnssec, "
 		    "cache, identity, access, web, history, control, log"},
-	{"- a\n", "b.yaml:1: not a section; write KEY: VALUE lines, with keys of listen, workers, user, ports, "
+	{"- a\n", "b.yaml:1: not a section; write KEY: VALUE lines, with keys of listen, workers, pin, user, ports, "
 		  "resolver, dnssec, "
 		  "cache, identity, access, web, history, control, log"},
 	{"listen: [::1]\n", "b.yaml:1: a value that has to be in quotes, as \"::1\" has in a list; quote it"},
@@ -313,12 +315,12 @@ static const struct wrong wrongs[] = {
 		"b.yaml:2: ports.workers: there is no such key; did you mean workers, which stands at the "
 		"left margin?"},
 	{"colour: red\n",
-		"b.yaml:1: colour: there is no such key; the keys are listen, workers, user, ports, resolver, dnssec, "
+		"b.yaml:1: colour: there is no such key; the keys are listen, workers, pin, user, ports, resolver, dnssec, "
 		"cache, identity, access, web, history, control, log"},
 	{"cache: {colour: red}\n", "b.yaml:1: cache.colour: there is no such key; those of cache are memory, ttl-min, "
 				   "ttl-max, stale, snapshot, prefetch"},
 	{"\"a\xe2\x80\xae\": 1\n",
-		"b.yaml:1: a\\u202e: there is no such key; the keys are listen, workers, user, ports, "
+		"b.yaml:1: a\\u202e: there is no such key; the keys are listen, workers, pin, user, ports, "
 		"resolver, dnssec, cache, identity, access, web, history, control, log"},
 	/* kinds */
 	{"workers:\n", "b.yaml:1: workers: has no value; write one after the colon, or take the key away"},
