@@ -1,4 +1,5 @@
-/* Decides which zone cuts are kept ready: the last one for each slot, where each of its servers has an address. */
+/* Decides which zone cuts are kept ready: for each slot the last one, unless another was found there in the same second;
+ * and only those whose servers have an address each. */
 #include "resolve/cuts.h"
 
 #include <stdlib.h>
@@ -11,6 +12,7 @@ enum { SLOTS = 128, NAMES_MAX = 1024 };
 
 struct slot {
 	uint32_t second; /* wall clock; 0: empty */
+	bool was_found;  /* since then: it is not given up for a zone that may never be asked again */
 	uint16_t names_len;
 	struct cut cut; /* its names point into `names` */
 	uint8_t names[NAMES_MAX];
@@ -39,11 +41,12 @@ static size_t place_of(const uint8_t *zone)
 	return (sum ^ sum >> 7) % SLOTS;
 }
 
-bool cuts_find(const struct cuts *cuts, struct arena *arena, const uint8_t *zone, struct cut *out)
+bool cuts_find(struct cuts *cuts, struct arena *arena, const uint8_t *zone, struct cut *out)
 {
-	const struct slot *slot = &cuts->slot[place_of(zone)];
+	struct slot *slot = &cuts->slot[place_of(zone)];
 	if (slot->second == 0 || slot->second != clock_wall_s() || !name_is_equal(slot->cut.zone, zone))
 		return false;
+	slot->was_found = true;
 	const uint8_t *names = arena_copy(arena, slot->names, slot->names_len);
 	*out = slot->cut;
 	out->zone = zone;
@@ -76,7 +79,11 @@ void cuts_keep(struct cuts *cuts, const struct cut *cut)
 	if (!is_complete(cut))
 		return;
 	struct slot *slot = &cuts->slot[place_of(cut->zone)];
+	uint32_t now_s = clock_wall_s();
+	if (slot->second == now_s && slot->was_found)
+		return;
 	slot->second = 0;
+	slot->was_found = false;
 	slot->names_len = 0;
 	slot->cut = *cut;
 	slot->cut.zone = keep_name(slot, cut->zone);
@@ -84,7 +91,7 @@ void cuts_keep(struct cuts *cuts, const struct cut *cut)
 	for (unsigned i = 0; i < cut->servers && fits; i++)
 		fits = (slot->cut.server[i].name = keep_name(slot, cut->server[i].name)) != NULL;
 	if (fits)
-		slot->second = clock_wall_s();
+		slot->second = now_s;
 }
 
 void cuts_forget(struct cuts *cuts, const uint8_t *zone)

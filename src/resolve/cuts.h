@@ -17,7 +17,7 @@ struct cuts;
 
 struct cuts *cuts_new(void);
 void cuts_free(struct cuts *cuts);
-bool cuts_find(const struct cuts *cuts, struct arena *arena, const uint8_t *zone, struct cut *out);
+bool cuts_find(struct cuts *cuts, struct arena *arena, const uint8_t *zone, struct cut *out);
 /* Only cuts of which no server's address has to be looked for; of others this does nothing. */
 void cuts_keep(struct cuts *cuts, const struct cut *cut);
 void cuts_forget(struct cuts *cuts, const uint8_t *zone);
