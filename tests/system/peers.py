@@ -140,8 +140,11 @@ PEERS = {
 }
 
 
-# What stands in for an entry above where the program is of a later version.
-LATER = {("PowerDNS Recursor", 5): ("recursor.yml", RECURSOR_YAML, "PowerDNS Recursor 5")}
+# What stands in for an entry above from a version on: the file, its text, the entry of VALIDATION.
+LATER = {
+    ("PowerDNS Recursor", (5, 0)): ("recursor.yml", RECURSOR_YAML, "PowerDNS Recursor 5"),
+    ("BIND", (9, 20)): ("named.conf", BIND.replace("    lock-file none;\n", ""), "BIND"),
+}
 
 
 def path_of(name: str) -> str | None:
@@ -164,18 +167,19 @@ def settings(name: str) -> tuple[str, str, tuple[str, str]]:
     """The name of its configuration's file, the text with {words} to fill, and what stands for {validation}."""
     _, _, file_name, text, _, _ = PEERS[name]
     key = name
-    for (whose, major), later in LATER.items():
-        if whose == name and _major(name) >= major:
+    for (whose, since), later in LATER.items():
+        if whose == name and _number(name) >= since:
             file_name, text, key = later
     return file_name, text, VALIDATION[key]
 
 
 @functools.cache
-def _major(name: str) -> int:
-    """The first number of the version that the program tells; 0 where it tells none."""
-    done = subprocess.run([path_of(name) or "false", "--version"], capture_output=True, text=True, check=False)
-    found = re.search(r"(\d+)\.\d+", done.stdout + done.stderr)
-    return int(found.group(1)) if found else 0
+def _number(name: str) -> tuple[int, int]:
+    """The version that the program tells, 9.20; (0, 0) where it tells none."""
+    option = "-v" if name == "BIND" else "--version"
+    done = subprocess.run([path_of(name) or "false", option], capture_output=True, text=True, check=False)
+    found = re.search(r"(\d+)\.(\d+)", done.stdout + done.stderr)
+    return (int(found.group(1)), int(found.group(2))) if found else (0, 0)
 
 
 class Peer:
