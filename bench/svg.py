@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from html import escape
 
 COLUMNS, PANEL_W, GAP, MARGIN = 3, 300, 28, 16
-TITLE_H, BAR_H, BAR_GAP, LABEL_W, VALUE_W, LEGEND_H = 44, 16, 6, 118, 62, 30
+TITLE_H, BAR_H, BAR_GAP, LABEL_W, VALUE_W, LEGEND_H = 44, 16, 6, 124, 62, 30
 
 STYLE = """\
 text { font: 12px system-ui, sans-serif; fill: #1f2328; }

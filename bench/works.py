@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +21,7 @@ from subjects import ECHO, WINDOW, Echo, Resolver, flood, flood_command
 HOT_COUNT, TCP_COUNT = 250_000, 50_000
 LATENCY_S, LATENCY_SHARE = 3, 0.5
 BESIDE_S, BESIDE_HOT, BESIDE_COLD = 6, 5000, 1000  # seconds, questions a second
+IDLE_S = 0.5
 PORTS = Path("/proc/sys/net/ipv4/ip_local_port_range")
 WIDE_PORTS = "1024 65535"
 
@@ -78,15 +80,15 @@ class Stage:
 
     def memory(self, subject: Resolver) -> None:
         flood(subject.address, 53, self.files["memory-warm"], lists.count(self.files["memory-warm"]), WINDOW)
-        before, names = counters.memory(subject.pid), self.files["memory"]
+        before, names = _idle_memory(subject), self.files["memory"]
         result = flood(subject.address, 53, names, lists.count(names), WINDOW)
+        self.note(subject.name, "memory-a", (_idle_memory(subject) - before) / lists.count(names))
         self.note(subject.name, "memory failed", _failed(result))
-        self.note(subject.name, "memory-a", (counters.memory(subject.pid) - before) / lists.count(names))
 
     def cold(self, subject: Resolver) -> None:
-        before = counters.memory(subject.pid)
+        before = _idle_memory(subject)
         self.udp("cold", subject, "cold")
-        self.note(subject.name, "memory-cold", (counters.memory(subject.pid) - before) / lists.count(self.files["cold"]))
+        self.note(subject.name, "memory-cold", (_idle_memory(subject) - before) / lists.count(self.files["cold"]))
 
     def latency(self, subject: Resolver, rate: int) -> None:
         result = flood("--rate", rate, subject.address, 53, self.files["hot"], rate * LATENCY_S)
@@ -161,6 +163,12 @@ class Stage:
             subject.end()
 
 
+def _idle_memory(subject: Resolver) -> int:
+    """Of one who has had a moment to tidy up."""
+    time.sleep(IDLE_S)
+    return counters.memory(subject.pid)
+
+
 def _failed(result: dict[str, Any]) -> float:
     return (result["servfail"] + result["sent"] - result["answered"]) / max(1, result["sent"])
 
@@ -198,5 +206,6 @@ def run(stage: Stage, rounds: int, signed: bool) -> dict[str, Any]:
     facts["signed_names" if signed else "cold_names"] = lists.count(stage.files["cold"])
     facts["missing_signed" if signed else "missing"] = lists.count(stage.files["missing"])
     if not signed:
-        facts.update(hot_names=lists.count(stage.files["hot"]), hit_rate=lists.hit_rate(stage.files["mix"]))
+        facts.update(hot_names=lists.count(stage.files["hot"]), hit_rate=lists.hit_rate(stage.files["mix"]),
+                     memory_names=lists.count(stage.files["memory"]), beside_hot=BESIDE_HOT, beside_cold=BESIDE_COLD)
     return facts
