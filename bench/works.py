@@ -79,16 +79,17 @@ class Stage:
         self.note(subject.name, "qps", result["answered"] / result["seconds"])
 
     def memory(self, subject: Resolver) -> None:
-        flood(subject.address, 53, self.files["memory-warm"], lists.count(self.files["memory-warm"]), WINDOW)
-        before, names = _idle_memory(subject), self.files["memory"]
-        result = flood(subject.address, 53, names, lists.count(names), WINDOW)
-        self.note(subject.name, "memory-a", (_idle_memory(subject) - before) / lists.count(names))
-        self.note(subject.name, "memory failed", _failed(result))
+        """Growth, of one that has worked before: first of records alike, then of the names of cold."""
+        self._ask_all(subject, "memory-warm")
+        for row, list_ in (("memory-a", "memory"), ("memory-cold", "cold")):
+            before = _idle_memory(subject)
+            failed = _failed(self._ask_all(subject, list_))
+            self.note(subject.name, row, (_idle_memory(subject) - before) / lists.count(self.files[list_]))
+            self.note(subject.name, row + " failed", failed)
 
-    def cold(self, subject: Resolver) -> None:
-        before = _idle_memory(subject)
-        self.udp("cold", subject, "cold")
-        self.note(subject.name, "memory-cold", (_idle_memory(subject) - before) / lists.count(self.files["cold"]))
+    def _ask_all(self, subject: Resolver, list_: str) -> dict[str, Any]:
+        names = self.files[list_]
+        return flood(subject.address, 53, names, lists.count(names), WINDOW)
 
     def latency(self, subject: Resolver, rate: int) -> None:
         result = flood("--rate", rate, subject.address, 53, self.files["hot"], rate * LATENCY_S)
@@ -132,7 +133,7 @@ class Stage:
 
     def _first_works(self, subject: Resolver) -> None:
         if self.wants("cold"):
-            self.cold(subject)
+            self.udp("cold", subject, "cold")
         if self.wants("hot", "tcp"):
             self.warm(subject)
         if self.wants("hot"):
