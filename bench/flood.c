@@ -164,7 +164,7 @@ int main(int argc, char *argv[])
 	} else if (argc == 6 && strcmp(way, "--tcp") == 0) {
 		questions_read(argv[4]);
 		flood_tcp(argv[2], (unsigned)number(argv[3]), number(argv[5]));
-	} else if (argc == 7 && strcmp(way, "--rate") == 0) {
+	} else if (argc == 7 && strcmp(way, "--rate") == 0 && number(argv[2]) > 0) {
 		questions_read(argv[5]);
 		flood_paced(udp_socket(argv[3], (unsigned)number(argv[4]), false), number(argv[6]), number(argv[2]));
 	} else if (argc == 6 && way[0] != '-') {
