@@ -35,7 +35,7 @@ CPU = [
 ]
 TIME = [
     Row("start", "start: from the start of the process to the first answer", "ms"),
-    Row("qps", "throughput: hot answers a second", "/s", most_is_best=True),
+    Row("qps", "throughput: hot answers a second", "/s (more is better)", most_is_best=True),
     Row("p50", "latency p50: half of the hot answers within, at {latency_rate:,}/s", "us"),
     Row("p99", "latency p99: 99 % of them within", "us"),
     Row("p999", "latency p99.9: 99.9 % of them within", "us"),
@@ -127,7 +127,7 @@ def tables(run: Run) -> str:
              ("Time", table(run, TIME, with_echo)),
              ("Memory", table(run, MEMORY, names)), ("Remarks", remarks(run))]
     versions = ", ".join("%s %s" % item for item in run["versions"].items())
-    head = "%s, Linux %s, %s. %s. %d rounds, %s.\n" % (
+    head = "%s, Linux %s, %s. %s. Rounds: %d, %s.\n" % (
         run["debian"], run["kernel"], run["machine"], versions, run["rounds"], run["date"])
     return head + "".join("\n### %s\n\n%s" % part for part in parts if part[1])
 
@@ -191,7 +191,8 @@ SETTINGS = """\
 ## Settings
 
 As `tests/system/peers.py` writes them, here of %s; LAB is the folder of the lab, DIR one of the resolver's own. They are the defaults but for: one thread, the lab's root and key, no listening
-elsewhere, caches and tables large enough for the work. berthd is as a user has it, with its history on the disk and its web page; Unbound, Knot Resolver, PowerDNS and BIND log no questions either.
+elsewhere, caches and tables large enough for the work. berthd is as a user has it: it keeps its history of all
+questions that it sent on the disk, and serves its web page. The others log no questions, and Knot Resolver goes without the modules that Debian's file loads beside *hints*.
 """
 
 
