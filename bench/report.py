@@ -179,7 +179,7 @@ that work, hold better. A cell is the median of the rounds with the smallest and
 * *hot*: %(hot)s questions, 64 under way. *echo* is a program that sends back what came: the floor of the kernel's share, and the most that the load can ask.
 * *tcp*: %(tcp)s questions over 16 connections, up to 4 under way on each, closed and opened anew after 100.
 * *latency*: open loop for %(latency)d s at half the throughput of the fastest of the others in the first round; each latency counts from when the question was due. Buckets are 3 %% wide.
-  *lost* stands where so many were not answered that there is no such figure: that is more than this resolver can do.
+  *lost* stands where so many were not answered that there is no such figure: that is more than this resolver can do, or it had to share its core with other work of the machine.
 * *beside*: the same at %(beside_hot)s/s for %(beside)d s, alone and then with %(beside_cold)s cold names a second out of a second load.
 * *missing* and *missing-signed* ask names that do not exist, in zones that do. Of signed zones berthd, Knot Resolver and PowerDNS answer from proofs given before (RFC 8198); Unbound and BIND have that off by default.
 * *memory*: growth of all pages that the process can write and has touched, of its own and of files it maps (Knot Resolver keeps its cache in such a file). *memory-a* asks for one A record each of one zone: the like
