@@ -1,81 +1,42 @@
-/* A bounded load for the benchmarks: asks a list of names over UDP with so many questions under way, counts the
- * answers, prints one line of JSON, and stops by itself. With --echo it is the floor: a bare recvmmsg/sendmmsg echo.
+/* A bounded load for the benchmarks: asks a list of names, counts the answers, prints one line of JSON, and stops by
+ * itself. Here: over UDP with so many questions under way. With --echo it is the floor: a bare recvmmsg/sendmmsg echo.
  *
  *	flood 127.0.0.1 5310 FILE COUNT WINDOW          FILE: "NAME TYPE-NUMBER" lines, asked in turn
- *	flood --echo 5311 SECONDS
+ *	flood --rate PER-SECOND 127.0.0.1 5310 FILE COUNT     whether or not answers come: the latency (flood_paced.c)
+ *	flood --tcp 127.0.0.1 5310 FILE COUNT           over TCP (flood_tcp.c)
+ *	flood --echo 127.0.0.1 5311 SECONDS
  */
+#include "flood.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <poll.h>
-#include <signal.h>
-#include <stdbool.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { BATCH = 32, PACKET = 1500, NAMES_MAX = 200000, PATIENCE_MS = 3000, QUERY_MAX = 300 };
+enum { PATIENCE_MS = 3000 };
 
-struct query {
-	uint16_t len;
-	uint8_t wire[QUERY_MAX];
-};
-
-static struct query *queries;
-static size_t query_count;
-
-static _Noreturn void die(const char *what)
+_Noreturn void die(const char *what)
 {
 	fprintf(stderr, "flood: %s: %s\n", what, strerror(errno));
 	exit(1);
 }
 
-static double now_s(void)
+uint64_t now_ns(void)
 {
 	struct timespec ts;
 	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
+	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
 }
 
-/* --- the questions --- */
-
-static bool write_query(struct query *q, const char *name, unsigned type)
+void print_tally(const struct tally *tally, double seconds)
 {
-	uint8_t *at = q->wire;
-	memcpy(at, "\0\0\1\0\0\1\0\0\0\0\0\1", 12);
-	at += 12;
-	while (*name != '\0') {
-		size_t label = strcspn(name, ".");
-		if (label == 0 || label > 63 || (size_t)(at - q->wire) + label + 20 > QUERY_MAX)
-			return false;
-		*at++ = (uint8_t)label;
-		memcpy(at, name, label);
-		at += label;
-		name += label + (name[label] == '.');
-	}
-	*at++ = 0;
-	memcpy(at, (uint8_t[]){(uint8_t)(type >> 8), (uint8_t)type, 0, 1}, 4);
-	memcpy(at + 4, (uint8_t[]){0, 0, 41, 0x04, 0xd0, 0, 0, 0, 0, 0, 0}, 11); /* OPT, 1232 */
-	q->len = (uint16_t)(at + 15 - q->wire);
-	return true;
-}
-
-static void read_names(const char *path)
-{
-	FILE *file = fopen(path, "re");
-	char name[256];
-	unsigned type;
-	if (file == NULL)
-		die(path);
-	queries = calloc(NAMES_MAX, sizeof(*queries));
-	while (query_count < NAMES_MAX && fscanf(file, "%255s %u", name, &type) == 2)
-		query_count += write_query(&queries[query_count], name, type);
-	fclose(file);
-	if (query_count == 0)
-		die("no names");
+	printf("\"sent\": %lu, \"answered\": %lu, \"seconds\": %.6f, \"noerror\": %lu, \"servfail\": %lu, "
+	       "\"nxdomain\": %lu",
+		tally->sent, tally->answered, seconds, tally->rcode[0], tally->rcode[2], tally->rcode[3]);
 }
 
 /* --- batches --- */
@@ -99,7 +60,7 @@ static void prepare(struct batch *batch, bool names)
 	}
 }
 
-static int udp_socket(const char *host, unsigned port, bool listen)
+int udp_socket(const char *host, unsigned port, bool is_server)
 {
 	struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
 	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), room = 8 << 20;
@@ -107,23 +68,19 @@ static int udp_socket(const char *host, unsigned port, bool listen)
 		die(host);
 	setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof(room));
 	setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &room, sizeof(room));
-	if ((listen ? bind : connect)(fd, (struct sockaddr *)&to, sizeof(to)) != 0)
+	if ((is_server ? bind : connect)(fd, (struct sockaddr *)&to, sizeof(to)) != 0)
 		die("bind or connect");
 	return fd;
 }
 
 /* --- the load --- */
 
-struct tally {
-	unsigned long sent, answered, rcode[16];
-};
-
 static void send_some(int fd, struct batch *batch, struct tally *tally, unsigned long want)
 {
 	int count = want > BATCH ? BATCH : (int)want;
 	prepare(batch, false);
 	for (int i = 0; i < count; i++) {
-		const struct query *q = &queries[(tally->sent + (unsigned long)i) % query_count];
+		const struct query *q = question(tally->sent + (unsigned long)i);
 		memcpy(batch->data[i], q->wire, q->len);
 		uint16_t id = (uint16_t)(tally->sent + (unsigned long)i);
 		memcpy(batch->data[i], &id, 2);
@@ -158,17 +115,17 @@ static void flood(int fd, unsigned long count, unsigned long window)
 {
 	static struct batch batch;
 	struct tally tally = {0};
-	double begin = now_s(), last = begin;
+	uint64_t begin = now_ns(), last = begin;
 	while (tally.answered < count) {
 		while (tally.sent < count && tally.sent - tally.answered < window)
 			send_some(fd, &batch, &tally, least(count - tally.sent, tally.answered + window - tally.sent));
 		if (receive_some(fd, &batch, &tally) == 0)
 			break;
-		last = now_s();
+		last = now_ns();
 	}
-	printf("{\"sent\": %lu, \"answered\": %lu, \"seconds\": %.6f, \"noerror\": %lu, \"servfail\": %lu, "
-	       "\"nxdomain\": %lu}\n",
-		tally.sent, tally.answered, last - begin, tally.rcode[0], tally.rcode[2], tally.rcode[3]);
+	printf("{");
+	print_tally(&tally, (double)(last - begin) / 1e9);
+	printf("}\n");
 }
 
 static void echo(int fd)
@@ -186,18 +143,35 @@ static void echo(int fd)
 	}
 }
 
+static _Noreturn void usage(void)
+{
+	fprintf(stderr, "usage: flood HOST PORT FILE COUNT WINDOW | flood --rate PER-SECOND HOST PORT FILE COUNT |\n"
+			"       flood --tcp HOST PORT FILE COUNT | flood --echo HOST PORT SECONDS\n");
+	exit(2);
+}
+
+static unsigned long number(const char *text)
+{
+	return strtoul(text, NULL, 10);
+}
+
 int main(int argc, char *argv[])
 {
-	if (argc == 4 && strcmp(argv[1], "--echo") == 0) {
-		alarm((unsigned)atoi(argv[3])); /* SIGALRM ends it: it stops by itself */
-		echo(udp_socket("127.0.0.1", (unsigned)atoi(argv[2]), true));
+	const char *way = argc > 1 ? argv[1] : "";
+	if (argc == 5 && strcmp(way, "--echo") == 0) {
+		alarm((unsigned)number(argv[4])); /* SIGALRM ends it: it stops by itself */
+		echo(udp_socket(argv[2], (unsigned)number(argv[3]), true));
+	} else if (argc == 6 && strcmp(way, "--tcp") == 0) {
+		questions_read(argv[4]);
+		flood_tcp(argv[2], (unsigned)number(argv[3]), number(argv[5]));
+	} else if (argc == 7 && strcmp(way, "--rate") == 0 && number(argv[2]) > 0) {
+		questions_read(argv[5]);
+		flood_paced(udp_socket(argv[3], (unsigned)number(argv[4]), false), number(argv[6]), number(argv[2]));
+	} else if (argc == 6 && way[0] != '-') {
+		questions_read(argv[3]);
+		flood(udp_socket(argv[1], (unsigned)number(argv[2]), false), number(argv[4]), number(argv[5]));
+	} else {
+		usage();
 	}
-	if (argc != 6) {
-		fprintf(stderr, "usage: flood HOST PORT FILE COUNT WINDOW | flood --echo PORT SECONDS\n");
-		return 2;
-	}
-	read_names(argv[3]);
-	flood(udp_socket(argv[1], (unsigned)atoi(argv[2]), false), strtoul(argv[4], NULL, 10),
-		strtoul(argv[5], NULL, 10));
 	return 0;
 }

@@ -3,7 +3,9 @@ the lab's key, or none. For comparisons inside a lab. Each listens on an address
 
 from __future__ import annotations
 
+import functools
 import os
+import re
 import shutil
 import subprocess
 import time
@@ -35,6 +37,7 @@ server:
     edns-buffer-size: 1232
     outgoing-range: 4096
     num-queries-per-thread: 2048
+    incoming-num-tcp: 100
     msg-cache-size: 64m
     rrset-cache-size: 128m
     do-not-query-localhost: yes
@@ -65,14 +68,36 @@ write-pid=no
 disable-syslog=yes
 max-negative-ttl=3600
 """
+# From version 5 on its settings are YAML; those of old are read only where it is told to.
+RECURSOR_YAML = """\
+incoming:
+  listen: ['{address}:53']
+  allow_from: [127.0.0.0/8]
+outgoing:
+  dont_query: [127.0.0.0/8]
+  source_address: [0.0.0.0, '::']
+recursor:
+  config_dir: {place}
+  socket_dir: {place}
+  hint_file: {hints}
+  threads: 1
+  security_poll_suffix: ''
+  write_pid: false
+recordcache:
+  max_negative_ttl: 3600
+logging:
+  quiet: true
+  disable_syslog: true
+{validation}
+"""
+# The product as a user has it, history and web page included; only its files are kept together.
 BERTHD = """\
 listen: [{address}]
 workers: 1
 resolver: {{root-hints: "{hints}"}}
 dnssec: {validation}
 control: {{socket: "{place}/control"}}
-history: {{loans: false}}
-log: {{level: warning}}
+history: {{file: "{place}/history.db"}}
 """
 BIND = """\
 options {{
@@ -100,6 +125,8 @@ VALIDATION = {
     "Unbound": ('module-config: "iterator"', 'module-config: "validator iterator"\n    trust-anchor-file: "{key}"'),
     "Knot Resolver": ("trust_anchors.remove('.')", "trust_anchors.remove('.')\ntrust_anchors.add_file('{key}', true)"),
     "PowerDNS Recursor": ("dnssec=off", "dnssec=validate\nlua-config-file={lua}"),
+    "PowerDNS Recursor 5": ("dnssec:\n  validation: off",
+                            "dnssec:\n  validation: validate\n  trustanchors:\n    - {{name: ., dsrecords: ['{ds}']}}"),
     "BIND": ("dnssec-validation no;\n}};", "dnssec-validation yes;\n}};\ntrust-anchors {{ . static-key {key_data}; }};"),
 }
 
@@ -110,6 +137,13 @@ PEERS = {
     "Knot Resolver": ("kresd", "knot-resolver", "kresd.conf", KRESD, ["-n", "-c", "{file}", "{place}"], "127.0.0.3"),
     "PowerDNS Recursor": ("pdns_recursor", "pdns-recursor", "recursor.conf", RECURSOR, ["--config-dir={place}"], "127.0.0.4"),
     "BIND": ("named", "bind9", "named.conf", BIND, ["-g", "-n", "1", "-c", "{file}"], "127.0.0.5"),
+}
+
+
+# What stands in for an entry above from a version on: the file, its text, the entry of VALIDATION.
+LATER = {
+    ("PowerDNS Recursor", (5, 0)): ("recursor.yml", RECURSOR_YAML, "PowerDNS Recursor 5"),
+    ("BIND", (9, 20)): ("named.conf", BIND.replace("    lock-file none;\n", ""), "BIND"),
 }
 
 
@@ -129,10 +163,30 @@ def version(name: str) -> str:
     return done.stdout or "?"
 
 
+def settings(name: str) -> tuple[str, str, tuple[str, str]]:
+    """The name of its configuration's file, the text with {words} to fill, and what stands for {validation}."""
+    _, _, file_name, text, _, _ = PEERS[name]
+    key = name
+    for (whose, since), later in LATER.items():
+        if whose == name and _number(name) >= since:
+            file_name, text, key = later
+    return file_name, text, VALIDATION[key]
+
+
+@functools.cache
+def _number(name: str) -> tuple[int, int]:
+    """The version that the program tells, 9.20; (0, 0) where it tells none."""
+    option = "-v" if name == "BIND" else "--version"
+    done = subprocess.run([path_of(name) or "false", option], capture_output=True, text=True, check=False)
+    found = re.search(r"(\d+)\.(\d+)", done.stdout + done.stderr)
+    return (int(found.group(1)), int(found.group(2))) if found else (0, 0)
+
+
 class Peer:
     """One of them, running: start() returns when it has answered."""
 
     patience_s = 1.0  # with the probe
+    core: int | None = None  # where it has to stay; None: anywhere
 
     def __init__(self, name: str, place: Path, hints: Path, key: Path | None = None):
         self.name, self.place = name, place / name.replace(" ", "-").lower()
@@ -141,31 +195,48 @@ class Peer:
         self.process: subprocess.Popen[Any] | None = None
 
     def start(self, probe: str = "a.root-servers.net.") -> "Peer":
-        _, _, file_name, text, arguments, _ = PEERS[self.name]
-        shutil.rmtree(self.place, ignore_errors=True)
-        self.place.mkdir(parents=True)
-        words = {"address": self.address, "place": self.place, "hints": self.hints, "file": self.place / file_name,
-                 "validation": self._validation()}
-        (self.place / file_name).write_text(text.format(**words))
-        if self.name == "BIND":  # it listens only where an interface says that it has the address
-            subprocess.run(["ip", "addr", "add", self.address + "/32", "dev", "lo"], check=False, capture_output=True)
-        with (self.place / "log").open("wb") as log:
-            self.process = subprocess.Popen([path_of(self.name), *(word.format(**words) for word in arguments)],
-                                            stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.place)
+        self.prepare()
+        self.launch()
         deadline = time.monotonic() + START_S
         while not self._answers(probe):
-            if self.process.poll() is not None or time.monotonic() > deadline:
-                raise RuntimeError("%s does not answer: %s" % (self.name, self.log[-2000:]))
+            self.require_alive(deadline)
         return self
 
+    def prepare(self) -> None:
+        """Writes its configuration into a new folder."""
+        shutil.rmtree(self.place, ignore_errors=True)
+        self.place.mkdir(parents=True)
+        file_name, text, _ = settings(self.name)
+        (self.place / file_name).write_text(text.format(**self._words(), validation=self._validation()))
+        if self.name == "BIND":  # it listens only where an interface says that it has the address
+            subprocess.run(["ip", "addr", "add", self.address + "/32", "dev", "lo"], check=False, capture_output=True)
+
+    def launch(self) -> None:
+        """Starts the process, and does not wait for an answer."""
+        command = [path_of(self.name), *(word.format(**self._words()) for word in PEERS[self.name][4])]
+        with (self.place / "log").open("wb") as log:
+            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.place,
+                                            preexec_fn=self._stay if self.core is not None else None)
+
+    def require_alive(self, deadline: float) -> None:
+        if self.process.poll() is not None or time.monotonic() > deadline:
+            raise RuntimeError("%s does not answer: %s" % (self.name, self.log[-2000:]))
+
+    def _stay(self) -> None:
+        os.sched_setaffinity(0, {self.core})
+
+    def _words(self) -> dict[str, Any]:
+        return {"address": self.address, "place": self.place, "hints": self.hints, "file": self.place / settings(self.name)[0]}
+
     def _validation(self) -> str:
+        off, on = settings(self.name)[2]
         if self.key is None:
-            return VALIDATION.get(self.name, ("",))[0].format()
+            return off.format()
         flags, protocol, algorithm, *data = self.key.read_text().split()[3:]
         key_data = '%s %s %s "%s"' % (flags, protocol, algorithm, "".join(data))
         lua = self.place / "anchors.lua"
         lua.write_text("clearTA('.')\naddTA('.', \"%s\")\n" % self._root_ds())
-        return VALIDATION[self.name][1].format(key=self.key, key_data=key_data, lua=lua)
+        return on.format(key=self.key, key_data=key_data, lua=lua, ds=self._root_ds())
 
     def _root_ds(self) -> str:
         key = dns.rdata.from_text("IN", "DNSKEY", self.key.read_text().split("DNSKEY")[1].strip())

@@ -1,0 +1,212 @@
+"""Decides what each work is: what is asked, of a resolver in which state, and which figures come of it.
+
+Every work that needs an empty cache has a resolver started for it. Figures go to {resolver: {row: [one for each round]}};
+rows are named in report.py. None stands for a quantile that was never answered.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import counters
+import lists
+from subjects import ECHO, WINDOW, Echo, Resolver, flood, flood_command
+
+HOT_COUNT, TCP_COUNT = 250_000, 50_000
+LATENCY_S, LATENCY_SHARE = 3, 0.5
+BESIDE_S, BESIDE_HOT, BESIDE_COLD = 6, 5000, 1000  # seconds, questions a second
+IDLE_S = 0.5
+PORTS = Path("/proc/sys/net/ipv4/ip_local_port_range")
+WIDE_PORTS = "1024 65535"
+
+UNSIGNED = ("start", "cold", "hot", "tcp", "cold-wide", "mix", "missing", "memory")
+LATE = ("latency", "beside")  # they need the throughput of all others first
+SIGNED = ("signed", "missing-signed")
+ALL = UNSIGNED + LATE + SIGNED
+
+Rows = dict[str, list[Any]]
+
+
+class Stage:
+    """One lab with the lists of its names, and the works that were asked for."""
+
+    def __init__(self, lab: Path, place: Path, names: list[str], only: set[str]):
+        self.lab, self.files, self.names, self.only = lab, lists.write(lab, place), names, only
+        self.figures: dict[str, Rows] = {}
+
+    def note(self, name: str, row: str, value: Any) -> None:
+        self.figures.setdefault(name, {}).setdefault(row, []).append(value)
+
+    @contextmanager
+    def resolver(self, name: str) -> Iterator[Resolver]:
+        subject = Resolver(name, self.lab)
+        try:
+            yield subject
+        finally:
+            subject.end()
+
+    def wants(self, *works: str) -> bool:
+        return bool(self.only.intersection(works))
+
+    # --- one work each ---
+
+    def cpu(self, work: str, subject: Resolver | Echo, *arguments: object) -> dict[str, Any]:
+        """CPU a question, and which share of them was answered badly."""
+        before = counters.cpu(subject.pid)
+        result = flood(*arguments)
+        spent, answered = counters.cpu(subject.pid).since(before), max(1, result["answered"])
+        self.note(subject.name, work, spent.total / answered)
+        self.note(subject.name, work + " user", spent.user / answered)
+        self.note(subject.name, work + " kernel", spent.kernel / answered)
+        self.note(subject.name, work + " failed", _failed(result))
+        return result
+
+    def udp(self, work: str, subject: Resolver | Echo, list_: str, count: int = 0) -> dict[str, Any]:
+        names = self.files[list_]
+        return self.cpu(work, subject, subject.address, 53, names, count or lists.count(names), WINDOW)
+
+    def warm(self, subject: Resolver) -> None:
+        flood(subject.address, 53, self.files["hot"], 2 * lists.count(self.files["hot"]), WINDOW)
+
+    def hot(self, subject: Resolver | Echo) -> None:
+        result = self.udp("hot", subject, "hot", HOT_COUNT)
+        self.note(subject.name, "qps", result["answered"] / result["seconds"])
+
+    def memory(self, subject: Resolver) -> None:
+        """Growth, of one that has worked before: first of records alike, then of the names of cold."""
+        self._ask_all(subject, "memory-warm")
+        for row, list_ in (("memory-a", "memory"), ("memory-cold", "cold")):
+            before = _idle_memory(subject)
+            failed = _failed(self._ask_all(subject, list_))
+            self.note(subject.name, row, (_idle_memory(subject) - before) / lists.count(self.files[list_]))
+            self.note(subject.name, row + " failed", failed)
+
+    def _ask_all(self, subject: Resolver, list_: str) -> dict[str, Any]:
+        names = self.files[list_]
+        return flood(subject.address, 53, names, lists.count(names), WINDOW)
+
+    def latency(self, subject: Resolver, rate: int) -> None:
+        result = flood("--rate", rate, subject.address, 53, self.files["hot"], rate * LATENCY_S)
+        for quantile in ("p50", "p99", "p999"):
+            self.note(subject.name, quantile, result[quantile + "_us"])
+        self.note(subject.name, "latency late", result["late_p99_us"])
+        self.note(subject.name, "latency failed", _failed(result))
+
+    def beside(self, subject: Resolver) -> None:
+        seconds = min(BESIDE_S, lists.count(self.files["beside"]) / BESIDE_COLD)
+        hot = ("--rate", BESIDE_HOT, subject.address, 53, self.files["hot"], int(BESIDE_HOT * seconds))
+        alone = flood(*hot)
+        command = flood_command("--rate", BESIDE_COLD, subject.address, 53, self.files["beside"], int(BESIDE_COLD * seconds))
+        with subprocess.Popen(command, stdout=subprocess.PIPE) as cold:
+            both = flood(*hot)
+            failed = max(_failed(both), _failed(json.loads(cold.stdout.read())))
+        self.note(subject.name, "alone", alone["p99_us"])
+        self.note(subject.name, "beside", both["p99_us"])
+        self.note(subject.name, "beside ratio", both["p99_us"] / alone["p99_us"] if both["p99_us"] and alone["p99_us"] else None)
+        self.note(subject.name, "beside late", both["late_p99_us"])
+        self.note(subject.name, "beside failed", failed)
+
+    # --- a round of one resolver ---
+
+    def unsigned_round(self, name: str) -> None:
+        if self.wants("start", "cold", "hot", "tcp"):
+            with self.resolver(name) as subject:
+                self.note(name, "start", subject.start_ms)
+                self._first_works(subject)
+        if self.wants("cold-wide"):
+            with wide_ports(), self.resolver(name) as subject:
+                self.udp("cold-wide", subject, "cold")
+        if self.wants("mix", "missing"):
+            with self.resolver(name) as subject:
+                for work in ("mix", "missing"):
+                    if self.wants(work):
+                        self.udp(work, subject, work)
+        if self.wants("memory"):
+            with self.resolver(name) as subject:
+                self.memory(subject)
+
+    def _first_works(self, subject: Resolver) -> None:
+        if self.wants("cold"):
+            self.udp("cold", subject, "cold")
+        if self.wants("hot", "tcp"):
+            self.warm(subject)
+        if self.wants("hot"):
+            self.hot(subject)
+        if self.wants("tcp"):
+            self.cpu("tcp", subject, "--tcp", subject.address, 53, self.files["hot"], TCP_COUNT)
+
+    def late_round(self, name: str, rate: int) -> None:
+        with self.resolver(name) as subject:
+            self.warm(subject)
+            if self.wants("latency"):
+                self.latency(subject, rate)
+            if self.wants("beside"):
+                self.beside(subject)
+
+    def signed_round(self, name: str) -> None:
+        with self.resolver(name) as subject:
+            if self.wants("signed"):
+                self.udp("signed", subject, "cold")
+            if self.wants("missing-signed"):
+                self.udp("missing-signed", subject, "missing")
+
+    def echo_round(self) -> None:
+        subject = Echo()
+        try:
+            self.hot(subject)
+        finally:
+            subject.end()
+
+
+def _idle_memory(subject: Resolver) -> int:
+    """Of one who has had a moment to tidy up."""
+    time.sleep(IDLE_S)
+    return counters.memory(subject.pid)
+
+
+def _failed(result: dict[str, Any]) -> float:
+    return (result["servfail"] + result["sent"] - result["answered"]) / max(1, result["sent"])
+
+
+@contextmanager
+def wide_ports() -> Iterator[None]:
+    """Ports as a machine has them whose owner widened the range; in the network namespace of the lab alone."""
+    before = PORTS.read_text()
+    PORTS.write_text(WIDE_PORTS)
+    try:
+        yield
+    finally:
+        PORTS.write_text(before)
+
+
+def latency_rate(figures: dict[str, Rows]) -> int:
+    """Half of what the fastest of the others did in the first round, so that it is the same in all rounds."""
+    return int(LATENCY_SHARE * max(rows["qps"][0] for name, rows in figures.items() if name not in ("berthd", ECHO)))
+
+
+def run(stage: Stage, rounds: int, signed: bool) -> dict[str, Any]:
+    """All rounds on one lab; what is to be known of it beside the figures."""
+    facts: dict[str, Any] = {}
+    for number in range(rounds):
+        for name in stage.names:
+            print("%s, round %d of %d: %s" % ("signed" if signed else "unsigned", number + 1, rounds, name), flush=True)
+            (stage.signed_round if signed else stage.unsigned_round)(name)
+        if not signed and stage.wants("hot"):
+            stage.echo_round()
+        if not signed and stage.wants(*LATE):
+            rate = facts.setdefault("latency_rate", latency_rate(stage.figures))
+            for name in stage.names:
+                print("unsigned, round %d of %d: %s, latency at %d/s" % (number + 1, rounds, name, rate), flush=True)
+                stage.late_round(name, rate)
+    facts["signed_names" if signed else "cold_names"] = lists.count(stage.files["cold"])
+    facts["missing_signed" if signed else "missing"] = lists.count(stage.files["missing"])
+    if not signed:
+        facts.update(hot_names=lists.count(stage.files["hot"]), hit_rate=lists.hit_rate(stage.files["mix"]),
+                     memory_names=lists.count(stage.files["memory"]), beside_hot=BESIDE_HOT, beside_cold=BESIDE_COLD)
+    return facts
