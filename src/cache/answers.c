@@ -1,4 +1,4 @@
-/* Decides how a finished answer is kept and what is patched when it is given to another client. */
+/* Decides how a finished answer is kept, which is worth it, and what is patched when it is given to another client. */
 #include "cache/answers.h"
 
 #include <stdlib.h>
@@ -9,7 +9,16 @@
 #include "base/limits.h"
 #include "base/list.h"
 
-enum { FIRST_BUCKETS = 1024, HASH_SEED = 0xa45, KEY_DO = 1, KEY_CD = 2, MALLOC_OVERHEAD = 16, TURNS_MAX = 32 };
+enum {
+	HASH_SEED = 0xa45,
+	KEY_DO = 1,
+	KEY_CD = 2,
+	MALLOC_OVERHEAD = 16,
+	TURNS_MAX = 32,
+	ENTRY_BYTES = 192, /* of a usual answer: there is a bucket for each that fits */
+	BUCKETS_MIN = 1024,
+	ASKED = 65536, /* questions that are known to have been asked: with 10,000 new ones a second the last six seconds */
+};
 
 struct answer_entry {
 	struct answer_entry *next;
@@ -20,18 +29,27 @@ struct answer_entry {
 	uint16_t hits;
 	int16_t ede;
 	uint8_t turn_first, turn_count; /* the addresses that take turns: records, as ttl_at counts them */
-	uint8_t ede_len;
-	uint16_t key_len, ttl_count, len;
-	uint8_t *key, *wire; /* all in this block */
-	uint16_t *ttl_at;
-	char *ede_extra;
+	uint8_t ede_len, key_flags;
+	uint16_t ttl_count, len;
+	uint16_t ttl_at[]; /* then the wire, whose question is the key, and the words of EDE */
 };
 
 struct answers {
 	struct answer_entry **bucket;
 	size_t buckets, entries, bytes, limit;
 	struct link used;
+	uint16_t asked[ASKED]; /* a part of the hash of the last question of each place */
 };
+
+static const uint8_t *wire_of(const struct answer_entry *entry)
+{
+	return (const uint8_t *)(entry->ttl_at + entry->ttl_count);
+}
+
+static const char *extra_of(const struct answer_entry *entry)
+{
+	return entry->ede_len > 0 ? (const char *)wire_of(entry) + entry->len : NULL;
+}
 
 static inline uint8_t lower(uint8_t byte)
 {
@@ -66,21 +84,20 @@ struct answers *answers_new(size_t bytes)
 {
 	struct answers *cache = xzalloc(1, sizeof(*cache));
 	cache->limit = bytes;
-	cache->buckets = FIRST_BUCKETS;
-	cache->bucket = xzalloc(FIRST_BUCKETS, sizeof(*cache->bucket));
+	cache->buckets = bytes / ENTRY_BYTES > BUCKETS_MIN ? bytes / ENTRY_BYTES : BUCKETS_MIN;
+	cache->bucket = xzalloc(cache->buckets, sizeof(*cache->bucket));
 	link_init(&cache->used);
 	return cache;
 }
 
-static size_t block_size(size_t key_len, size_t ttl_count, size_t len, size_t ede_len)
+static size_t block_size(size_t ttl_count, size_t len, size_t ede_len)
 {
-	return sizeof(struct answer_entry) + ttl_count * sizeof(uint16_t) + key_len + len + ede_len;
+	return offsetof(struct answer_entry, ttl_at) + ttl_count * sizeof(uint16_t) + len + ede_len;
 }
 
 static size_t entry_cost(const struct answer_entry *entry)
 {
-	return block_size(entry->key_len, entry->ttl_count, entry->len, entry->ede_len) + MALLOC_OVERHEAD +
-	       sizeof(entry);
+	return block_size(entry->ttl_count, entry->len, entry->ede_len) + MALLOC_OVERHEAD + sizeof(entry);
 }
 
 static void drop(struct answers *cache, struct answer_entry **at)
@@ -93,12 +110,19 @@ static void drop(struct answers *cache, struct answer_entry **at)
 	free(entry);
 }
 
+/* Name, type and class stand in the wire's question; it is lower case as the key is. */
+static bool is_about(const uint8_t *wire, size_t len, const struct answer_key *key)
+{
+	size_t question = key->len - 1u;
+	return len >= MESSAGE_HEADER + question && memcmp(wire + MESSAGE_HEADER, key->bytes, question) == 0;
+}
+
 static struct answer_entry **find(const struct answers *cache, const struct answer_key *key)
 {
 	struct answer_entry **at = &cache->bucket[key->hash % cache->buckets];
 	for (; *at != NULL; at = &(*at)->next)
-		if ((*at)->hash == key->hash && (*at)->key_len == key->len &&
-			memcmp((*at)->key, key->bytes, key->len) == 0)
+		if ((*at)->hash == key->hash && (*at)->key_flags == key->bytes[key->len - 1] &&
+			is_about(wire_of(*at), (*at)->len, key))
 			break;
 	return at;
 }
@@ -125,23 +149,6 @@ void answers_free(struct answers *cache)
 	free(cache);
 }
 
-static void grow(struct answers *cache)
-{
-	size_t old_count = cache->buckets;
-	struct answer_entry **old = cache->bucket;
-	cache->buckets *= 2;
-	cache->bucket = xzalloc(cache->buckets, sizeof(*cache->bucket));
-	for (size_t i = 0; i < old_count; i++) {
-		while (old[i] != NULL) {
-			struct answer_entry *entry = old[i];
-			old[i] = entry->next;
-			entry->next = cache->bucket[entry->hash % cache->buckets];
-			cache->bucket[entry->hash % cache->buckets] = entry;
-		}
-	}
-	free(old);
-}
-
 const struct answer_entry *answers_get(struct answers *cache, const struct answer_key *key, uint32_t now_s)
 {
 	struct answer_entry **at = find(cache, key), *entry = *at;
@@ -158,6 +165,14 @@ const struct answer_entry *answers_get(struct answers *cache, const struct answe
 	return entry;
 }
 
+bool answers_was_asked(struct answers *cache, const struct answer_key *key)
+{
+	uint16_t *place = &cache->asked[key->hash % ASKED], mark = (uint16_t)(key->hash >> 48 | 1);
+	bool was = *place == mark;
+	*place = mark;
+	return was;
+}
+
 bool answers_claim_refresh(const struct answer_entry *hit, uint32_t now_s)
 {
 	if (now_s < hit->refresh_s || hit->hits < LIMIT_PREFETCH_HITS)
@@ -169,10 +184,11 @@ bool answers_claim_refresh(const struct answer_entry *hit, uint32_t now_s)
 /* The first run of more than one A or AAAA record of the answer section; most answers have none. */
 static void find_turns(struct answer_entry *entry)
 {
-	unsigned count = knot_wire_get_ancount(entry->wire), run = 0;
+	const uint8_t *wire = wire_of(entry);
+	unsigned count = knot_wire_get_ancount(wire), run = 0;
 	uint16_t run_type = 0;
 	for (unsigned i = 0; i < count && i < entry->ttl_count && i < TURNS_MAX; i++) {
-		const uint8_t *ttl = entry->wire + entry->ttl_at[i];
+		const uint8_t *ttl = wire + entry->ttl_at[i];
 		uint16_t type = knot_wire_read_u16(ttl - 4), len = knot_wire_read_u16(ttl + 4);
 		bool is_address = (type == KNOT_RRTYPE_A && len == 4) || (type == KNOT_RRTYPE_AAAA && len == 16);
 		bool goes_on = is_address && run > 0 && type == run_type;
@@ -189,27 +205,23 @@ static void find_turns(struct answer_entry *entry)
 static struct answer_entry *make_entry(const struct answer_key *key, const struct answer_wire *answer)
 {
 	size_t ede_len = answer->ede_extra != NULL ? strnlen(answer->ede_extra, 200) + 1 : 0;
-	struct answer_entry *entry = xalloc(block_size(key->len, answer->ttl_count, answer->len, ede_len));
+	struct answer_entry *entry = xalloc(block_size(answer->ttl_count, answer->len, ede_len));
 	*entry = (struct answer_entry){
 		.hash = key->hash,
 		.ede = (int16_t)answer->ede,
 		.ede_len = (uint8_t)ede_len,
-		.key_len = key->len,
+		.key_flags = key->bytes[key->len - 1],
 		.ttl_count = answer->ttl_count,
 		.len = (uint16_t)answer->len,
 	};
 	link_init(&entry->used);
-	entry->ttl_at = (uint16_t *)(entry + 1);
-	entry->key = (uint8_t *)(entry->ttl_at + answer->ttl_count);
-	entry->wire = entry->key + key->len;
-	memcpy(entry->key, key->bytes, key->len);
-	memcpy(entry->wire, answer->wire, answer->len);
+	uint8_t *wire = (uint8_t *)(entry->ttl_at + answer->ttl_count);
+	memcpy(wire, answer->wire, answer->len);
 	if (answer->ttl_count > 0)
 		memcpy(entry->ttl_at, answer->ttl_at, answer->ttl_count * sizeof(uint16_t));
 	if (ede_len > 0) {
-		entry->ede_extra = (char *)entry->wire + answer->len;
-		memcpy(entry->ede_extra, answer->ede_extra, ede_len - 1);
-		entry->ede_extra[ede_len - 1] = '\0';
+		memcpy(wire + answer->len, answer->ede_extra, ede_len - 1);
+		wire[answer->len + ede_len - 1] = '\0';
 	}
 	find_turns(entry);
 	return entry;
@@ -217,7 +229,7 @@ static struct answer_entry *make_entry(const struct answer_key *key, const struc
 
 void answers_put(struct answers *cache, const struct answer_key *key, const struct answer_wire *answer, uint32_t now_s)
 {
-	if (answer->ttl_s == 0)
+	if (answer->ttl_s == 0 || !is_about(answer->wire, answer->len, key))
 		return;
 	struct answer_entry **old = find(cache, key);
 	if (*old != NULL)
@@ -234,8 +246,6 @@ void answers_put(struct answers *cache, const struct answer_key *key, const stru
 	entry->expire_s = now_s + answer->ttl_s;
 	bool is_lasting = answer->ttl_s >= LIMIT_PREFETCH_TTL_S && answer->ede == EDE_NONE;
 	entry->refresh_s = is_lasting ? entry->expire_s - answer->ttl_s / LIMIT_PREFETCH_PART : UINT32_MAX;
-	if (cache->entries >= cache->buckets)
-		grow(cache);
 	struct answer_entry **at = &cache->bucket[key->hash % cache->buckets];
 	entry->next = *at;
 	*at = entry;
@@ -276,11 +286,12 @@ static size_t copy_size(size_t len, size_t room, const struct query *query)
 /* Clients take the first address as a rule: each gets another one. The client's ID is chance enough. */
 static void take_turns(uint8_t *out, const struct answer_entry *entry, uint16_t id)
 {
+	const uint8_t *wire = wire_of(entry);
 	const uint16_t *ttl_at = entry->ttl_at + entry->turn_first;
 	unsigned count = entry->turn_count, turn = id % count;
-	size_t len = knot_wire_read_u16(entry->wire + ttl_at[0] + 4);
+	size_t len = knot_wire_read_u16(wire + ttl_at[0] + 4);
 	for (unsigned i = 0; i < count; i++) {
-		memcpy(out + ttl_at[i] + 6, entry->wire + ttl_at[turn] + 6, len);
+		memcpy(out + ttl_at[i] + 6, wire + ttl_at[turn] + 6, len);
 		turn = turn + 1 < count ? turn + 1 : 0;
 	}
 }
@@ -290,7 +301,7 @@ size_t answer_fill(
 {
 	size_t copy = copy_size(entry->len, room, query);
 	counters_ede(entry->ede);
-	memcpy(out, entry->wire, copy);
+	memcpy(out, wire_of(entry), copy);
 	uint32_t age_s = now_s - entry->stored_s;
 	for (uint16_t i = 0; i < entry->ttl_count && copy == entry->len; i++) {
 		uint8_t *ttl = out + entry->ttl_at[i];
@@ -298,7 +309,7 @@ size_t answer_fill(
 	}
 	if (entry->turn_count > 1 && copy == entry->len)
 		take_turns(out, entry, query->id);
-	return finish(out, room, entry->len, query, entry->ede, entry->ede_extra);
+	return finish(out, room, entry->len, query, entry->ede, extra_of(entry));
 }
 
 size_t answer_fill_wire(uint8_t *out, size_t room, const struct answer_wire *answer, const struct query *query)

@@ -31,8 +31,14 @@ struct answers *answers_new(size_t bytes);
 void answers_free(struct answers *cache);
 /* Forgets everything. */
 void answers_clear(struct answers *cache);
+/* NULL when there is none that has not expired. */
 const struct answer_entry *answers_get(struct answers *cache, const struct answer_key *key, uint32_t now_s);
+/* A copy, in place of what was there; not where the TTL is 0. */
 void answers_put(struct answers *cache, const struct answer_key *key, const struct answer_wire *answer, uint32_t now_s);
+
+/* Whether the question was noted before, not too many others ago, and notes it. Most names are asked for once: what is not
+ * asked again needs no second place beside the rrset cache, and does not push out of here what is. May be wrong. */
+bool answers_was_asked(struct answers *cache, const struct answer_key *key);
 
 /* True once in the life of an entry that is often asked for: its end is near, and somebody should look it up again. */
 bool answers_claim_refresh(const struct answer_entry *hit, uint32_t now_s);

@@ -156,7 +156,8 @@ static void on_return(struct mail *mail)
 	if (is_worth_keeping(pending)) {
 		struct answer_key key;
 		answer_key_of(&key, &pending->query);
-		answers_put(pending->origin->answers, &key, &pending->answer, clock_wall_s());
+		if (answers_was_asked(pending->origin->answers, &key) || pending->is_refresh)
+			answers_put(pending->origin->answers, &key, &pending->answer, clock_wall_s());
 	}
 	reply(pending);
 }

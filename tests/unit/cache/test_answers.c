@@ -350,18 +350,51 @@ static void test_ttl_zero_is_not_kept(void **state)
 	assert_null(find(&query, NOW));
 }
 
+/* A question is known from the second time on, for as long as not too many others come; another one is not. */
+static void test_was_asked(void **state)
+{
+	(void)state;
+	struct answer_key key, other;
+	struct query query = ask("www.example", KNOT_RRTYPE_A, RD, 0, 0);
+	answer_key_of(&key, &query);
+	query = ask("www.example", KNOT_RRTYPE_AAAA, RD, 0, 0);
+	answer_key_of(&other, &query);
+	assert_false(answers_was_asked(cache, &key));
+	assert_false(answers_was_asked(cache, &other));
+	assert_true(answers_was_asked(cache, &key));
+	unsigned known = 0;
+	for (unsigned type = 256; type < 20256; type++) {
+		query = ask("n.example", type, RD, 0, 0);
+		answer_key_of(&other, &query);
+		known += answers_was_asked(cache, &other);
+	}
+	assert_true(known < 20); /* by chance: one of 32,768 */
+}
+
+/* An answer to another question is not kept: its question is what it is found by. */
+static void test_foreign_question(void **state)
+{
+	(void)state;
+	struct answer answer = example(false);
+	struct answer_wire wire = write_answer(&answer, "www.example", KNOT_RRTYPE_A, false);
+	struct query query = ask("other.example", KNOT_RRTYPE_A, RD, 0, 0);
+	store(&query, &wire);
+	assert_null(find(&query, NOW));
+}
+
 /* Strict in bytes, least recently used first, through many times its size. */
 static void test_bytes(void **state)
 {
 	(void)state;
 	struct answer answer = example(false);
-	struct answer_wire wire = write_answer(&answer, "www.example", KNOT_RRTYPE_A, false);
+	struct answer_wire wire = write_answer(&answer, "first.example", KNOT_RRTYPE_A, false);
 	struct query first = ask("first.example", KNOT_RRTYPE_A, RD, 0, 0);
 	unsigned found = 0;
 	store(&first, &wire);
 	for (unsigned type = 256; type < 20256; type++) {
 		struct query query = ask("n.example", type, RD, 0, 0);
-		store(&query, &wire);
+		struct answer_wire other = write_answer(&answer, "n.example", (uint16_t)type, false);
+		store(&query, &other);
 		first = ask("first.example", KNOT_RRTYPE_A, RD, 0, 0);
 		if (type % 64 == 0)
 			assert_non_null(find(&first, NOW));
@@ -384,6 +417,7 @@ static void test_bytes(void **state)
 	assert_non_null(answers_get(tiny, &key, NOW));
 	huge.wire = arena_zalloc(&arena, 60000);
 	huge.len = 60000;
+	memcpy(huge.wire, write_answer(&answer, "other.example", KNOT_RRTYPE_A, false).wire, 32);
 	first = ask("other.example", KNOT_RRTYPE_A, RD, 0, 0);
 	struct answer_key other;
 	answer_key_of(&other, &first);
@@ -508,6 +542,8 @@ int main(void)
 		TEST(test_opt_and_ede),
 		TEST(test_key),
 		TEST(test_ttl_zero_is_not_kept),
+		TEST(test_was_asked),
+		TEST(test_foreign_question),
 		TEST(test_bytes),
 		TEST(test_turns),
 		TEST(test_refresh),
