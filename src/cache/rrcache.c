@@ -50,9 +50,9 @@ static void copy_out(struct arena *arena, const struct entry *entry, uint32_t no
 	};
 	const uint8_t *at = entry->bytes + entry->name_len;
 	uint32_t left_s = out->is_stale ? LIMIT_STALE_TTL_S : entry->expire_s - now_s;
-	const uint8_t *name = arena_copy(arena, entry->bytes, entry->name_len);
+	struct packed_for packed = {arena_copy(arena, entry->bytes, entry->name_len), entry->type, 0};
 	for (uint16_t i = 0; i < entry->count; i++)
-		at = unpack(arena, at, name, left_s, &out->set[i]);
+		at = unpack(arena, at, &packed, left_s, &out->set[i]);
 }
 
 /* Written once in a round of the hand: what is read by all stays in all caches. */
@@ -65,7 +65,7 @@ static void mark_used(struct entry *entry)
 static int get(struct rrcache *cache, struct arena *arena, struct cache_key *key, enum rank least, struct cached *out,
 	bool may_be_stale)
 {
-	uint64_t hash = key_hash(key);
+	uint32_t hash = key_hash(key);
 	uint32_t now_s = clock_wall_s(), stale_s = cache->stale_s;
 	int ret = E_NOENT;
 	rcu_begin();
@@ -93,7 +93,7 @@ int rrcache_get_stale(
 
 uint32_t rrcache_ttl_left(struct rrcache *cache, struct cache_key *key)
 {
-	uint64_t hash = key_hash(key);
+	uint32_t hash = key_hash(key);
 	uint32_t now_s = clock_wall_s(), left_s = 0;
 	rcu_begin();
 	const struct entry *entry = shard_find(shard_of(cache, hash), hash, key);
@@ -103,18 +103,19 @@ uint32_t rrcache_ttl_left(struct rrcache *cache, struct cache_key *key)
 	return left_s;
 }
 
-static struct entry *make_entry(const uint8_t *name, const struct rrset *const *sets, uint16_t count)
+static struct entry *make_entry(
+	const struct packed_for *packed, const struct rrset *const *sets, uint16_t count, uint8_t len)
 {
-	size_t len = name_len(name), size = len;
+	size_t size = len;
 	for (uint16_t i = 0; i < count; i++)
-		size += packed_size(name, sets[i]);
+		size += packed_size(packed, sets[i]);
 	struct entry *entry = entry_new(size);
 	entry->count = count;
-	entry->name_len = (uint8_t)len;
-	memcpy(entry->bytes, name, len);
+	entry->name_len = len;
+	memcpy(entry->bytes, packed->name, len);
 	uint8_t *at = entry->bytes + len;
 	for (uint16_t i = 0; i < count; i++)
-		at = pack(at, name, sets[i]);
+		at = pack(at, packed, sets[i]);
 	return entry;
 }
 
@@ -148,8 +149,10 @@ static uint32_t life_s(const struct rrcache *cache, const struct cache_key *key,
 
 static struct entry *entry_of_value(struct cache_key *key, const struct cache_value *value, uint32_t ttl_s)
 {
-	struct entry *entry = make_entry(key->name, value->set, value->count);
-	entry->hash = key_hash(key);
+	uint32_t hash = key_hash(key);
+	struct packed_for packed = {key->name, key->type, ttl_s};
+	struct entry *entry = make_entry(&packed, value->set, value->count, key->name_len);
+	entry->hash = hash;
 	entry->type = key->type;
 	entry->space = key->space & 7;
 	entry->kind = value->kind & 3;

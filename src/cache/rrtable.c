@@ -13,7 +13,7 @@ enum { FIRST_BUCKETS = 256, HASH_SEED = 0x7272, MALLOC_OVERHEAD = 16 };
 
 /* --- keys --- */
 
-/* A bijection: two keys of one name never meet, and of two names only when the keyed hash does (Stafford's mix 13). */
+/* Public, of a secret: nobody outside can make keys meet (Stafford's mix 13). */
 static uint64_t mix(uint64_t x)
 {
 	x = (x ^ x >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
@@ -21,13 +21,13 @@ static uint64_t mix(uint64_t x)
 	return x ^ x >> 31;
 }
 
-uint64_t key_hash(struct cache_key *key)
+uint32_t key_hash(struct cache_key *key)
 {
 	if (key->name_len == 0) {
 		key->name_len = (uint8_t)name_len(key->name);
 		key->name_hash = hash_bytes(HASH_SEED, key->name, key->name_len);
 	}
-	return mix(key->name_hash ^ ((uint64_t)key->type << 8 | (uint64_t)key->space));
+	return (uint32_t)mix(key->name_hash ^ ((uint64_t)key->type << 8 | (uint64_t)key->space));
 }
 
 /* --- entries --- */
@@ -88,7 +88,7 @@ static size_t in_use(const struct buckets *buckets)
 }
 
 /* The lowest bits have chosen the shard. Buckets that have been split already go by one bit more. */
-static size_t place_of(const struct buckets *buckets, uint64_t hash)
+static size_t place_of(const struct buckets *buckets, uint32_t hash)
 {
 	size_t at = hash / RR_SHARDS % buckets->room;
 	return at < in_use(buckets) ? at : at - buckets->room / 2;
@@ -154,7 +154,7 @@ void shard_deinit(struct shard *shard)
 	pthread_mutex_destroy(&shard->lock);
 }
 
-struct entry *shard_find(const struct shard *shard, uint64_t hash, const struct cache_key *key)
+struct entry *shard_find(const struct shard *shard, uint32_t hash, const struct cache_key *key)
 {
 	const struct buckets *buckets = atomic_load_explicit(&shard->buckets, memory_order_acquire);
 	struct entry *entry = atomic_load_explicit(&buckets->head[place_of(buckets, hash)], memory_order_acquire);

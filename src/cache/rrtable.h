@@ -32,7 +32,7 @@ struct entry {
 		struct link queue;     /* in the shard, oldest first */
 		struct rcu_head later; /* once it is out */
 	};
-	uint64_t hash;
+	uint32_t hash;
 	uint32_t stored_s, expire_s; /* wall clock */
 	uint32_t size;               /* of `bytes`: the name, then packed rrsets */
 	uint16_t type;
@@ -71,9 +71,9 @@ struct rrcache {
 /* --- keys --- */
 
 /* The hash of a key; the name's part is made once for all that is asked of it (rrcache.h). */
-uint64_t key_hash(struct cache_key *key);
+uint32_t key_hash(struct cache_key *key);
 
-static inline struct shard *shard_of(struct rrcache *cache, uint64_t hash)
+static inline struct shard *shard_of(struct rrcache *cache, uint32_t hash)
 {
 	return &cache->shard[hash % RR_SHARDS];
 }
@@ -100,7 +100,7 @@ void shard_init(struct shard *shard);
 void shard_deinit(struct shard *shard);
 
 /* NULL when it is not there. Under rcu_begin or the lock. */
-struct entry *shard_find(const struct shard *shard, uint64_t hash, const struct cache_key *key);
+struct entry *shard_find(const struct shard *shard, uint32_t hash, const struct cache_key *key);
 
 /* With the lock, all of them: */
 void shard_drop(struct shard *shard, struct entry *entry);
