@@ -1,6 +1,7 @@
 /* Decides what the process is made of, and what a reload changes. */
 #include "daemon/server.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -56,6 +57,16 @@ static unsigned pool_sockets(const struct config *config, unsigned families)
 	if (files == 0 || wanted <= can)
 		return wanted;
 	return can > families ? (unsigned)can : families;
+}
+
+/* The kernel's table of descriptors grows by doubling, and with more than one thread it waits some 10 ms for all to see it each
+ * time. It grows once, while there is one thread. */
+static void make_room_for_files(const struct config *config, int any)
+{
+	int fd = fcntl(
+		any, F_DUPFD_CLOEXEC, (int)pool_sockets(config, config->ports.reserved ? 2 : 1) + FILES_KEPT_FREE / 2);
+	if (fd >= 0)
+		close(fd);
 }
 
 /* How many ports of each family are held, or how many sockets wait for one. */
@@ -224,6 +235,7 @@ int server_init(struct server *server, struct config *config, const char *config
 		free(settings);
 		return ret;
 	}
+	make_room_for_files(config, server->loop.epoll_fd);
 	server->settings = settings;
 	server->anchors = anchors_ref(settings->options.anchors);
 	server->anchor_keeper = anchor_keeper_new(server, server->anchors, config->dnssec.rollover);
