@@ -18,6 +18,13 @@ enum {
 	SERVE_LOCAL = CMSG_SPACE(sizeof(struct in6_pktinfo))
 }; /* room for the local address of a wildcard listener, kept for the reply */
 
+/* The way back over an Ethernet, for a query that came by XDP. */
+struct peer_frame {
+	uint8_t client[6], local[6]; /* MAC addresses */
+	uint8_t address[16];         /* the one that was asked */
+	uint16_t vlan;               /* 0: none */
+};
+
 /* Where a query came from and how its answer goes back. Copied while the answer is pending. */
 struct peer {
 	struct addr addr;
@@ -31,7 +38,10 @@ struct peer {
 	void (*hold)(const struct peer *peer);
 	void (*release)(const struct peer *peer);
 	uint8_t local_len;
-	uint8_t local[SERVE_LOCAL];
+	union { /* the listener knows which */
+		uint8_t local[SERVE_LOCAL];
+		struct peer_frame frame;
+	};
 };
 
 /* The length of the answer in out, or 0. `out` must hold at least 512 bytes. */
