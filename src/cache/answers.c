@@ -10,6 +10,7 @@
 #include "base/list.h"
 
 enum { FIRST_BUCKETS = 1024, HASH_SEED = 0xa45, KEY_DO = 1, KEY_CD = 2, MALLOC_OVERHEAD = 16, TURNS_MAX = 32 };
+enum { CACHE_LINE = 64, FETCHED = 4 * CACHE_LINE }; /* of an entry: most are not longer, key and answer included */
 
 struct answer_entry {
 	struct answer_entry *next;
@@ -156,6 +157,18 @@ const struct answer_entry *answers_get(struct answers *cache, const struct answe
 	link_append(&cache->used, &entry->used);
 	entry->hits += entry->hits < UINT16_MAX;
 	return entry;
+}
+
+void answers_fetch_place(const struct answers *cache, const struct answer_key *key)
+{
+	__builtin_prefetch(&cache->bucket[key->hash % cache->buckets]);
+}
+
+void answers_fetch_entry(const struct answers *cache, const struct answer_key *key)
+{
+	const char *entry = (const char *)cache->bucket[key->hash % cache->buckets];
+	for (size_t at = 0; entry != NULL && at < FETCHED; at += CACHE_LINE)
+		__builtin_prefetch(entry + at);
 }
 
 bool answers_claim_refresh(const struct answer_entry *hit, uint32_t now_s)

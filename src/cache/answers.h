@@ -34,6 +34,11 @@ void answers_clear(struct answers *cache);
 const struct answer_entry *answers_get(struct answers *cache, const struct answer_key *key, uint32_t now_s);
 void answers_put(struct answers *cache, const struct answer_key *key, const struct answer_wire *answer, uint32_t now_s);
 
+/* For whoever has several questions at once: what answers_get will read for this one is fetched from memory meanwhile.
+ * First its place for all of them, then, from there, the entry. */
+void answers_fetch_place(const struct answers *cache, const struct answer_key *key);
+void answers_fetch_entry(const struct answers *cache, const struct answer_key *key);
+
 /* True once in the life of an entry that is often asked for: its end is near, and somebody should look it up again. */
 bool answers_claim_refresh(const struct answer_entry *hit, uint32_t now_s);
 

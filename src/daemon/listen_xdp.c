@@ -35,8 +35,11 @@ struct xdp_listener {
 	const struct xdp *xdp;
 	knot_xdp_socket_t *socket;
 	knot_xdp_msg_t in[BATCH], out[BATCH];
+	struct asked asked[BATCH]; /* those of `in` that are datagrams for us; */
+	struct peer peer[BATCH];   /* and who asks */
 	unsigned out_count;
-	size_t stuck; /* frames that the kernel has not taken yet */
+	knot_xdp_msg_t reserved; /* between reserve and send */
+	size_t stuck;            /* frames that the kernel has not taken yet */
 };
 
 /* --- out --- */
@@ -64,67 +67,73 @@ void xdp_listener_flush(struct xdp_listener *listener)
 	listener->stuck = wake_kernel(listener) ? 0 : listener->stuck + sent;
 }
 
-/* A frame for the answer to `query`, with its room; NULL: there is none. It counts once out_count does. */
-static knot_xdp_msg_t *next_out(struct xdp_listener *listener, const knot_xdp_msg_t *query, size_t *room)
+static void write_addresses(knot_xdp_msg_t *out, const struct peer *peer, uint16_t port)
+{
+	const struct peer_frame *frame = &peer->frame;
+	size_t len;
+	(void)addr_bytes(&peer->addr, &len);
+	struct addr local = addr_of_bytes(frame->address, len, port);
+	memcpy(out->eth_from, frame->local, sizeof(out->eth_from));
+	memcpy(out->eth_to, frame->client, sizeof(out->eth_to));
+	memcpy(&out->ip_from, &local, addr_socklen(&local));
+	memcpy(&out->ip_to, &peer->addr, addr_socklen(&peer->addr));
+	out->vlan_tci = frame->vlan;
+}
+
+/* A frame for the answer to a peer, with its room; NULL: there is none. It is queued or given back. */
+static uint8_t *take_frame(struct xdp_listener *listener, const struct peer *peer, knot_xdp_msg_t *out, size_t *room)
+{
+	if (listener->out_count == 0)
+		knot_xdp_send_prepare(listener->socket);
+	const bool v6 = addr_is_v6(&peer->addr);
+	knot_xdp_msg_flag_t flags = (v6 ? KNOT_XDP_MSG_IPV6 : 0) | (peer->frame.vlan != 0 ? KNOT_XDP_MSG_VLAN : 0);
+	if (listener->stuck > STUCK_MAX || knot_xdp_send_alloc(listener->socket, flags, out) != KNOT_EOK) {
+		counters_add(COUNT_ANSWERS_UNSENT, 1);
+		return NULL;
+	}
+	write_addresses(out, peer, listener->xdp->conf->port);
+	size_t most = listener->xdp->mtu - (v6 ? IP6_HEADERS : IP4_HEADERS);
+	*room = most < LIMIT_UDP_PAYLOAD ? most : LIMIT_UDP_PAYLOAD; /* which every frame holds */
+	return out->payload.iov_base;
+}
+
+static void queue_frame(struct xdp_listener *listener, const knot_xdp_msg_t *out, size_t len)
 {
 	if (listener->out_count == BATCH)
 		xdp_listener_flush(listener);
-	if (listener->out_count == 0)
-		knot_xdp_send_prepare(listener->socket);
-	knot_xdp_msg_t *out = &listener->out[listener->out_count];
-	if (listener->stuck > STUCK_MAX || knot_xdp_reply_alloc(listener->socket, query, out) != KNOT_EOK)
-		return NULL;
-	size_t most = listener->xdp->mtu - (query->flags & KNOT_XDP_MSG_IPV6 ? IP6_HEADERS : IP4_HEADERS);
-	*room = most < LIMIT_UDP_PAYLOAD ? most : LIMIT_UDP_PAYLOAD; /* which every frame holds */
-	return out;
+	listener->out[listener->out_count] = *out;
+	listener->out[listener->out_count++].payload.iov_len = len;
 }
 
 _Static_assert(LIMIT_UDP_PAYLOAD + 128 < FRAME, "an answer with its headers fits a frame");
 
-/* The query as far as it is needed to answer it. */
-static void recall(knot_xdp_msg_t *query, const struct peer *peer, uint16_t port)
-{
-	const struct peer_frame *frame = &peer->frame;
-	memset(query, 0, sizeof(*query));
-	query->vlan_tci = frame->vlan;
-	memcpy(query->eth_from, frame->client, sizeof(query->eth_from));
-	memcpy(query->eth_to, frame->local, sizeof(query->eth_to));
-	size_t len;
-	const bool v6 = addr_is_v6(&peer->addr);
-	(void)addr_bytes(&peer->addr, &len);
-	struct addr local = addr_of_bytes(frame->address, len, port);
-	query->flags = v6 ? KNOT_XDP_MSG_IPV6 : 0;
-	memcpy(&query->ip_from, &peer->addr, addr_socklen(&peer->addr));
-	memcpy(&query->ip_to, &local, addr_socklen(&local));
-}
-
 static uint8_t *reserve(const struct peer *peer, size_t *room)
 {
 	struct xdp_listener *listener = peer->from;
-	knot_xdp_msg_t query;
-	recall(&query, peer, listener->xdp->conf->port);
-	knot_xdp_msg_t *out = next_out(listener, &query, room);
-	if (out == NULL)
-		counters_add(COUNT_ANSWERS_UNSENT, 1);
-	return out != NULL ? out->payload.iov_base : NULL;
+	return take_frame(listener, peer, &listener->reserved, room);
 }
 
 static void send_reply(const struct peer *peer, size_t len)
 {
 	struct xdp_listener *listener = peer->from;
-	listener->out[listener->out_count++].payload.iov_len = len;
+	queue_frame(listener, &listener->reserved, len);
 }
 
 /* --- in --- */
 
+static bool is_same_host(const struct addr *a, const struct addr *b)
+{
+	if (a->sa.sa_family != b->sa.sa_family)
+		return false;
+	return addr_is_v6(a) ? IN6_ARE_ADDR_EQUAL(&a->v6.sin6_addr, &b->v6.sin6_addr)
+			     : a->v4.sin_addr.s_addr == b->v4.sin_addr.s_addr;
+}
+
 static bool is_ours(const struct xdp *xdp, const struct addr *addr)
 {
-	for (size_t i = 0; i < xdp->local.count; i++) {
-		size_t len, other_len;
-		const uint8_t *bytes = addr_bytes(addr, &len), *other = addr_bytes(&xdp->local.addr[i], &other_len);
-		if (len == other_len && memcmp(bytes, other, len) == 0)
+	for (size_t i = 0; i < xdp->local.count; i++)
+		if (is_same_host(&xdp->local.addr[i], addr))
 			return true;
-	}
 	return false;
 }
 
@@ -177,35 +186,46 @@ static bool read_peer(const struct xdp_listener *listener, const knot_xdp_msg_t 
 	return true;
 }
 
-static void serve_one(struct xdp_listener *listener, const knot_xdp_msg_t *msg, struct peer *peer)
+static bool read_one(struct xdp_listener *listener, const knot_xdp_msg_t *msg, unsigned place)
 {
-	size_t len, room;
-	if (!read_length(msg, &len) || len > LIMIT_UDP_QUERY || !read_peer(listener, msg, peer)) {
-		counters_add(COUNT_QUERIES_DROPPED, 1);
+	size_t len;
+	if (!read_length(msg, &len) || len > LIMIT_UDP_QUERY || !read_peer(listener, msg, &listener->peer[place]))
+		return false;
+	serve_read(listener->worker, &listener->asked[place], msg->payload.iov_base, len);
+	return true;
+}
+
+/* A query that could not even begin to be looked up has its reply sent before serve_asked returns: by then `reserved` is
+ * in use, and this frame is not. */
+static void answer_one(struct xdp_listener *listener, unsigned place)
+{
+	const struct peer *peer = &listener->peer[place];
+	knot_xdp_msg_t frame;
+	size_t room;
+	uint8_t *out = take_frame(listener, peer, &frame, &room);
+	if (out == NULL)
 		return;
-	}
-	knot_xdp_msg_t *out = next_out(listener, msg, &room);
-	if (out == NULL) {
-		counters_add(COUNT_ANSWERS_UNSENT, 1);
-		return;
-	}
-	size_t reply_len = serve_query(listener->worker, peer, msg->payload.iov_base, len, out->payload.iov_base, room);
-	out->payload.iov_len = reply_len;
-	if (reply_len > 0)
-		listener->out_count++;
+	size_t len = serve_asked(listener->worker, peer, &listener->asked[place], out, room);
+	if (len > 0)
+		queue_frame(listener, &frame, len);
 	else
-		knot_xdp_send_free(listener->socket, out, 1);
+		knot_xdp_send_free(listener->socket, &frame, 1);
 }
 
 static void serve_batch(struct xdp_listener *listener, unsigned count)
 {
-	struct peer peer = {.from = listener, .room_max = LIMIT_UDP_PAYLOAD, .reserve = reserve, .send = send_reply};
+	unsigned good = 0;
 	counters_add(COUNT_QUERIES_UDP, count);
 	counters_add(COUNT_QUERIES_XDP, count);
 	for (unsigned i = 0; i < count; i++) {
-		serve_one(listener, &listener->in[i], &peer);
+		good += read_one(listener, &listener->in[i], good);
 		listener->in[i].vlan_tci = 0; /* libknot writes it for tagged frames only */
 	}
+	counters_add(COUNT_QUERIES_DROPPED, count - good);
+	for (unsigned i = 0; i < good; i++)
+		serve_fetch(listener->worker, &listener->asked[i]);
+	for (unsigned i = 0; i < good; i++)
+		answer_one(listener, i);
 	knot_xdp_recv_finish(listener->socket, listener->in, count);
 }
 
@@ -233,6 +253,9 @@ struct xdp_listener *xdp_listener_new(struct worker *worker, const struct xdp *x
 	listener->worker = worker;
 	listener->xdp = xdp;
 	listener->socket = socket;
+	for (unsigned i = 0; i < BATCH; i++)
+		listener->peer[i] = (struct peer){
+			.from = listener, .room_max = LIMIT_UDP_PAYLOAD, .reserve = reserve, .send = send_reply};
 	return listener;
 }
 

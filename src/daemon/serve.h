@@ -12,6 +12,7 @@
 #include <sys/socket.h>
 
 #include "base/addr.h"
+#include "cache/answers.h"
 #include "daemon/server.h"
 
 enum {
@@ -44,6 +45,20 @@ struct peer {
 	};
 };
 
+/* A query that was read, to be answered in a moment. Good as long as its wire. */
+struct asked {
+	const uint8_t *wire;
+	enum query_verdict verdict;
+	struct query query;
+	struct answer_key key; /* of a good one */
+};
+
+/* The two halves of serve_query, for a batch: all are read, then fetched, then answered, and what the cache has of them
+ * comes from memory meanwhile. */
+void serve_read(const struct worker *worker, struct asked *asked, const uint8_t *wire, size_t len);
+void serve_fetch(const struct worker *worker, const struct asked *asked);
+size_t serve_asked(
+	struct worker *worker, const struct peer *peer, const struct asked *asked, uint8_t *out, size_t room);
 /* The length of the answer in out, or 0. `out` must hold at least 512 bytes. */
 size_t serve_query(
 	struct worker *worker, const struct peer *peer, const uint8_t *wire, size_t len, uint8_t *out, size_t room);
