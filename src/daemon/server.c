@@ -251,10 +251,12 @@ int server_init(struct server *server, struct config *config, const char *config
 {
 	*server = (struct server){
 		.config = config, .first = config, .config_path = config_path, .started_us = clock_mono_us()};
+	int ret = places_find(&server->places, config, why, size);
+	if (ret != 0)
+		return ret;
 	struct settings *settings = xzalloc(1, sizeof(*settings));
-	int ret = settings_make(settings, config, why, size);
-	if (ret != 0 || (ret = places_find(&server->places, config, why, size)) != 0 ||
-		(ret = loop_init(&server->loop)) != 0) {
+	ret = settings_make(settings, config, why, size);
+	if (ret != 0 || (ret = loop_init(&server->loop)) != 0) {
 		free(settings);
 		return ret;
 	}
