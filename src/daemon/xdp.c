@@ -18,7 +18,9 @@
 
 enum {
 	QUEUES_MAX = 256, /* the filter's tables have no more (libknot's bpf-kernel.c) */
-	MTU_MIN = 576,    /* less leaves no room for an answer of 512 bytes beside IPv6's headers (RFC 1035 4.2.1) */
+	BUSY_TRIES = 100,
+	BUSY_PAUSE_US = 20000,
+	MTU_MIN = 576, /* less leaves no room for an answer of 512 bytes beside IPv6's headers (RFC 1035 4.2.1) */
 };
 
 #define CAPABILITIES ((UINT64_C(1) << CAP_NET_ADMIN) | (UINT64_C(1) << CAP_NET_RAW) | (UINT64_C(1) << CAP_SYS_ADMIN))
@@ -41,14 +43,26 @@ static void silence(const char *setter)
 		(void)set(say_nothing);
 }
 
-int xdp_queue_open(const struct config_xdp *conf, unsigned queue, bool load_program, knot_xdp_socket_t **out)
+static int try_queue(const struct config_xdp *conf, unsigned queue, knot_xdp_load_bpf_t load, knot_xdp_socket_t **out)
 {
-	knot_xdp_load_bpf_t load = load_program ? KNOT_XDP_LOAD_BPF_ALWAYS : KNOT_XDP_LOAD_BPF_NEVER;
 #ifdef XDP_INIT_WITH_CONFIG
 	return knot_xdp_init(out, conf->interface, (int)queue, KNOT_XDP_FILTER_UDP, conf->port, 0, load, NULL);
 #else
 	return knot_xdp_init(out, conf->interface, (int)queue, KNOT_XDP_FILTER_UDP, conf->port, 0, load);
 #endif
+}
+
+/* The kernel gives a queue free some time after its socket was closed (xp_release_deferred): ours of a moment ago, or
+ * that of the berthd before this one. */
+int xdp_queue_open(const struct config_xdp *conf, unsigned queue, bool load_program, knot_xdp_socket_t **out)
+{
+	knot_xdp_load_bpf_t load = load_program ? KNOT_XDP_LOAD_BPF_ALWAYS : KNOT_XDP_LOAD_BPF_NEVER;
+	int ret = try_queue(conf, queue, load, out);
+	for (int i = 0; ret == KNOT_EBUSY && i < BUSY_TRIES; i++) {
+		usleep(BUSY_PAUSE_US);
+		ret = try_queue(conf, queue, load, out);
+	}
+	return ret;
 }
 
 static int measure(struct xdp *xdp, char *why, size_t size)
