@@ -14,6 +14,7 @@
 
 #define COUNTER_LIST(X)                                                                                                \
 	X(QUERIES_UDP, "queries.udp", "queries that came over UDP")                                                    \
+	X(QUERIES_XDP, "queries.xdp", "of those over UDP, queries that came by XDP")                                   \
 	X(QUERIES_TCP, "queries.tcp", "queries that came over TCP")                                                    \
 	X(QUERIES_MALFORMED, "queries.malformed", "queries answered with FORMERR")                                     \
 	X(QUERIES_DROPPED, "queries.dropped", "datagrams that were no query, or more than could be served")            \

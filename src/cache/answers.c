@@ -16,6 +16,8 @@ enum {
 	MALLOC_OVERHEAD = 16,
 	TURNS_MAX = 32,
 	ENTRY_BYTES = 192, /* of a usual answer: there is a bucket for each that fits */
+	CACHE_LINE = 64,
+	FETCHED = 3 * CACHE_LINE, /* of an entry: most are not longer */
 	BUCKETS_MIN = 1024,
 	ASKED = 65536, /* questions that are known to have been asked: with 10,000 new ones a second the last six seconds */
 };
@@ -171,6 +173,18 @@ bool answers_was_asked(struct answers *cache, const struct answer_key *key)
 	bool was = *place == mark;
 	*place = mark;
 	return was;
+}
+
+void answers_fetch_place(const struct answers *cache, const struct answer_key *key)
+{
+	__builtin_prefetch(&cache->bucket[key->hash % cache->buckets]);
+}
+
+void answers_fetch_entry(const struct answers *cache, const struct answer_key *key)
+{
+	const char *entry = (const char *)cache->bucket[key->hash % cache->buckets];
+	for (size_t at = 0; entry != NULL && at < FETCHED; at += CACHE_LINE)
+		__builtin_prefetch(entry + at);
 }
 
 bool answers_claim_refresh(const struct answer_entry *hit, uint32_t now_s)

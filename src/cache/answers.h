@@ -40,6 +40,11 @@ void answers_put(struct answers *cache, const struct answer_key *key, const stru
  * asked again needs no second place beside the rrset cache, and does not push out of here what is. May be wrong. */
 bool answers_was_asked(struct answers *cache, const struct answer_key *key);
 
+/* For whoever has several questions at once: what answers_get will read for this one is fetched from memory meanwhile.
+ * First its place for all of them, then, from there, the entry. */
+void answers_fetch_place(const struct answers *cache, const struct answer_key *key);
+void answers_fetch_entry(const struct answers *cache, const struct answer_key *key);
+
 /* True once in the life of an entry that is often asked for: its end is near, and somebody should look it up again. */
 bool answers_claim_refresh(const struct answer_entry *hit, uint32_t now_s);
 

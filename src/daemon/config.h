@@ -9,6 +9,7 @@
  * Ownership: all strings and lists belong to the config. Thread: main. Never suspends. */
 #pragma once
 
+#include <net/if.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -36,9 +37,17 @@ struct config_negative {
 	uint32_t until_s; /* wall clock; 0: for ever */
 };
 
+/* An interface whose queries are taken before the kernel's stack has them. */
+struct config_xdp {
+	char interface[IF_NAMESIZE];
+	uint16_t port;
+};
+
 struct config {
 	struct addr *listen; /* default 127.0.0.1@53 and ::1@53 */
 	size_t listen_count;
+	struct config_xdp *xdp; /* default none; their addresses are not in `listen` */
+	size_t xdp_count;
 	unsigned workers; /* CONFIG_WORKERS_AUTO: one per core */
 	bool pin;         /* each stays on a core of its own */
 	const char *user; /* NULL: stay who we are, without capabilities */

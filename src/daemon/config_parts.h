@@ -176,6 +176,10 @@ int config_read_file_name(
 bool config_parse_count(const char *text, unsigned least, unsigned most, unsigned *out);
 void config_read_switch(enum config_switch word, bool *out);
 
+/* --- config_listen.c --- */
+
+int config_read_listen(struct config_reader *r, const struct config_raw *raw);
+
 /* --- config_resolver.c --- */
 
 int config_read_resolver(struct config_reader *r, const struct config_raw_resolver *raw);

@@ -242,29 +242,6 @@ void config_read_switch(enum config_switch word, bool *out)
 
 /* --- lists --- */
 
-static int read_listen(struct config_reader *r, const struct config_raw *raw)
-{
-	const struct config_node *node = config_find(r, NULL, "listen");
-	if (node == NULL)
-		return 0;
-	if (raw->listen_count == 0)
-		return config_complain(r->report, node->line, "listen",
-			"an empty list; name at least one address, or take the key away for 127.0.0.1 and ::1");
-	struct addr *list = arena_alloc(r->arena, raw->listen_count * sizeof(*list));
-	for (unsigned i = 0; i < raw->listen_count; i++) {
-		if (addr_parse(&list[i], raw->listen[i], 53) != 0)
-			return config_refuse(r, node, i,
-				"is not an address; write ADDRESS or ADDRESS@PORT, for example "
-				"127.0.0.1@53");
-		for (unsigned j = 0; j < i; j++)
-			if (addr_equal(&list[i], &list[j]))
-				return config_refuse(r, node, i, "is named twice; keep one of them");
-	}
-	r->config->listen = list;
-	r->config->listen_count = raw->listen_count;
-	return 0;
-}
-
 /* Each entry of ports.exclude and ports.include is a list of its own. */
 static int read_port_list(struct config_reader *r, const char *key, const char *const *entries, struct port_set *out)
 {
@@ -538,7 +515,7 @@ int config_values_read(struct config *config, const struct config_raw *raw, cons
 	static const struct config_raw_access no_access;
 	int ret;
 	config_read_switch(raw->pin, &config->pin);
-	if ((ret = read_listen(&r, raw)) != 0 || (ret = read_workers(&r, raw->workers)) != 0 ||
+	if ((ret = config_read_listen(&r, raw)) != 0 || (ret = read_workers(&r, raw->workers)) != 0 ||
 		(ret = read_user(&r, raw->user)) != 0 || (ret = read_ports(&r, raw->ports)) != 0 ||
 		(ret = config_read_resolver(&r, raw->resolver)) != 0 ||
 		(ret = config_read_dnssec(&r, raw->dnssec)) != 0 || (ret = read_cache(&r, raw->cache)) != 0 ||

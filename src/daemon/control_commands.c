@@ -32,9 +32,9 @@ static void finish_status(struct survey *survey)
 {
 	const struct server *server = survey->call->server;
 	json_t *listen = json_array();
-	char text[ADDR_TEXT];
-	for (size_t i = 0; i < server->first->listen_count; i++)
-		json_array_append_new(listen, json_string(addr_text(&server->first->listen[i], text)));
+	char text[SERVER_PLACE];
+	for (size_t i = 0; server_place(server, i, text) != NULL; i++)
+		json_array_append_new(listen, json_string(text));
 	json_t *web = json_array();
 	for (size_t i = 0; i < server->first->web.listen_count && server->web != NULL; i++)
 		json_array_append_new(web, json_string(addr_text(&server->first->web.listen[i], text)));

@@ -108,8 +108,16 @@ int listen_open(struct worker *worker, const struct addr *addr, char *why, size_
 	return 0;
 }
 
+void listen_add_xdp(struct worker *worker, struct xdp_listener *listener)
+{
+	worker->xdp = xrealloc(worker->xdp, (worker->xdp_listeners + 1) * sizeof(*worker->xdp));
+	worker->xdp[worker->xdp_listeners++] = listener;
+}
+
 void listen_start(struct worker *worker)
 {
+	for (size_t i = 0; i < worker->xdp_listeners; i++)
+		xdp_listener_start(worker->xdp[i]);
 	for (size_t i = 0; i < worker->listeners; i++) {
 		udp_listener_start(worker->udp[i]);
 		tcp_listener_start(worker->tcp[i]);
@@ -118,17 +126,22 @@ void listen_start(struct worker *worker)
 
 void listen_flush(struct worker *worker)
 {
+	for (size_t i = 0; i < worker->xdp_listeners; i++)
+		xdp_listener_flush(worker->xdp[i]);
 	for (size_t i = 0; i < worker->listeners; i++)
 		udp_listener_flush(worker->udp[i]);
 }
 
 void listen_close(struct worker *worker)
 {
+	for (size_t i = 0; i < worker->xdp_listeners; i++)
+		xdp_listener_free(worker->xdp[i]);
 	for (size_t i = 0; i < worker->listeners; i++) {
 		udp_listener_free(worker->udp[i]);
 		tcp_listener_free(worker->tcp[i]);
 	}
 	free(worker->udp);
 	free(worker->tcp);
-	worker->listeners = 0;
+	free(worker->xdp);
+	worker->listeners = worker->xdp_listeners = 0;
 }

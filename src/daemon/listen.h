@@ -11,6 +11,8 @@
 
 /* 0, or an error with one line in `why`. */
 int listen_open(struct worker *worker, const struct addr *addr, char *why, size_t size);
+/* A queue of an interface, which is the worker's from now on. */
+void listen_add_xdp(struct worker *worker, struct xdp_listener *listener);
 void listen_start(struct worker *worker);
 void listen_flush(struct worker *worker); /* sends what waits: once a turn */
 void listen_close(struct worker *worker);
@@ -23,3 +25,6 @@ void udp_listener_free(struct udp_listener *listener);
 struct tcp_listener *tcp_listener_new(struct worker *worker, int fd);
 void tcp_listener_start(struct tcp_listener *listener);
 void tcp_listener_free(struct tcp_listener *listener);
+void xdp_listener_start(struct xdp_listener *listener);
+void xdp_listener_flush(struct xdp_listener *listener);
+void xdp_listener_free(struct xdp_listener *listener);

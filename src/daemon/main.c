@@ -188,11 +188,10 @@ static const char *web_host_text(const struct addr *addr, char out[static ADDR_T
 
 static void tell_ready(const struct server *server)
 {
-	char all[512] = "", text[ADDR_TEXT];
+	char all[512] = "", text[SERVER_PLACE];
 	size_t len = 0;
-	for (size_t i = 0; i < server->config->listen_count && len < sizeof(all); i++)
-		len += (size_t)snprintf(all + len, sizeof(all) - len, "%s%s", i > 0 ? ", " : "",
-			addr_text(&server->config->listen[i], text));
+	for (size_t i = 0; len < sizeof(all) && server_place(server, i, text) != NULL; i++)
+		len += (size_t)snprintf(all + len, sizeof(all) - len, "%s%s", i > 0 ? ", " : "", text);
 	log_notice("berthd " BERTH_VERSION " is ready on %s with %u workers; control socket %s; configuration %s", all,
 		server->workers, server->config->control_socket,
 		server->config_path != NULL ? server->config_path : "built in");

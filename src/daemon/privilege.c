@@ -28,6 +28,16 @@ static int keep_only(uint32_t mask)
 	return (int)syscall(SYS_capset, &head, data);
 }
 
+bool privilege_has(uint64_t mask)
+{
+	struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3];
+	if (syscall(SYS_capget, &head, data) != 0)
+		return false;
+	uint64_t held = (uint64_t)data[1].effective << 32 | data[0].effective;
+	return (held & mask) == mask;
+}
+
 static int become(const char *user)
 {
 	const struct passwd *entry = getpwnam(user);

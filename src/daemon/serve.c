@@ -240,32 +240,52 @@ static void refresh(struct worker *worker, const struct query *query, const uint
 	look_up(worker, &nobody, query, lower);
 }
 
-size_t serve_query(
-	struct worker *worker, const struct peer *peer, const uint8_t *wire, size_t len, uint8_t *out, size_t room)
+void serve_read(const struct worker *worker, struct asked *asked, const uint8_t *wire, size_t len)
 {
-	struct query query;
-	enum query_verdict verdict = query_read(&query, wire, len);
-	if (verdict == QUERY_DROP) {
+	asked->wire = wire;
+	asked->verdict = query_read(&asked->query, wire, len);
+	if (asked->verdict != QUERY_OK)
+		return;
+	answer_key_of(&asked->key, &asked->query);
+	answers_fetch_place(worker->answers, &asked->key);
+}
+
+void serve_fetch(const struct worker *worker, const struct asked *asked)
+{
+	if (asked->verdict == QUERY_OK)
+		answers_fetch_entry(worker->answers, &asked->key);
+}
+
+size_t serve_asked(struct worker *worker, const struct peer *peer, const struct asked *asked, uint8_t *out, size_t room)
+{
+	const struct query *query = &asked->query;
+	if (asked->verdict == QUERY_DROP) {
 		counters_add(COUNT_QUERIES_DROPPED, 1);
 		return 0;
 	}
-	size_t reply_len = answer_at_once(worker, peer, &query, verdict, wire, out, room);
+	size_t reply_len = answer_at_once(worker, peer, query, asked->verdict, asked->wire, out, room);
 	if (reply_len > 0)
 		return reply_len;
 
-	struct answer_key key;
-	answer_key_of(&key, &query);
 	uint32_t now_s = clock_wall_s();
-	const struct answer_entry *hit = answers_get(worker->answers, &key, now_s);
+	const struct answer_entry *hit = answers_get(worker->answers, &asked->key, now_s);
 	if (hit != NULL) {
 		counters_add(COUNT_ANSWERS_CACHED, 1);
-		size_t filled = answer_fill(out, room_for(peer, &query, room), hit, &query, now_s);
-		if (worker->prefetch && query.rd && answers_claim_refresh(hit, now_s))
-			refresh(worker, &query, key.bytes);
+		size_t filled = answer_fill(out, room_for(peer, query, room), hit, query, now_s);
+		if (worker->prefetch && query->rd && answers_claim_refresh(hit, now_s))
+			refresh(worker, query, asked->key.bytes);
 		return filled;
 	}
-	if (!query.rd)
-		return refuse(&query, wire, out, room, "not in the cache, and recursion was not asked for");
-	look_up(worker, peer, &query, key.bytes);
+	if (!query->rd)
+		return refuse(query, asked->wire, out, room, "not in the cache, and recursion was not asked for");
+	look_up(worker, peer, query, asked->key.bytes);
 	return 0;
+}
+
+size_t serve_query(
+	struct worker *worker, const struct peer *peer, const uint8_t *wire, size_t len, uint8_t *out, size_t room)
+{
+	struct asked asked;
+	serve_read(worker, &asked, wire, len);
+	return serve_asked(worker, peer, &asked, out, room);
 }

@@ -24,6 +24,7 @@
 #include "daemon/state.h"
 #include "daemon/web.h"
 #include "daemon/worker.h"
+#include "daemon/xdp.h"
 #include "ports/preflight.h"
 #include "ports/reserve.h"
 #include "ports/single.h"
@@ -193,16 +194,48 @@ static unsigned count_workers(const struct config *config)
 /* With the default addresses a machine without IPv6 is served on IPv4 alone; what was asked for must work. */
 static int open_listeners(struct server *server, struct worker *worker, char *why, size_t size)
 {
-	const struct config *config = server->config;
 	bool by_default = server->config_path == NULL;
-	for (size_t i = 0; i < config->listen_count; i++) {
-		int ret = listen_open(worker, &config->listen[i], why, size);
-		if (ret == E_UNREACH && by_default && i > 0)
+	for (size_t i = 0; i < server->places.count; i++) {
+		bool is_found = i >= server->config->listen_count; /* an interface has it: now, or since a moment */
+		int ret = listen_open(worker, &server->places.addr[i], why, size);
+		if (ret == E_UNREACH && ((by_default && i > 0) || is_found))
 			log_notice("%s", why);
 		else if (ret != 0)
 			return ret;
 	}
 	return 0;
+}
+
+/* Without XDP an interface is served all the same. */
+static void open_interfaces(struct server *server)
+{
+	const struct config *config = server->config;
+	char why[400];
+	server->xdp = xzalloc(config->xdp_count + 1, sizeof(*server->xdp)); /* NOLINT(bugprone-sizeof-expression) */
+	for (size_t i = 0; i < config->xdp_count; i++)
+		if (xdp_open(&server->xdp[i], server, &config->xdp[i], why, sizeof(why)) != 0)
+			log_warning("%s", why);
+}
+
+static void close_interfaces(struct server *server)
+{
+	for (size_t i = 0; i < server->first->xdp_count; i++)
+		xdp_close(server->xdp[i]);
+	free(server->xdp);
+}
+
+const char *server_place(const struct server *server, size_t index, char out[static SERVER_PLACE])
+{
+	if (index < server->places.count)
+		return addr_text(&server->places.addr[index], out);
+	index -= server->places.count;
+	while (index < server->first->xdp_count && server->xdp[index] == NULL)
+		index++;
+	if (index >= server->first->xdp_count)
+		return NULL;
+	const struct config_xdp *xdp = &server->first->xdp[index];
+	snprintf(out, SERVER_PLACE, "%s@%u xdp", xdp->interface, xdp->port);
+	return out;
 }
 
 /* The configuration's anchors, and what has been learnt of them since. */
@@ -229,8 +262,11 @@ int server_init(struct server *server, struct config *config, const char *config
 {
 	*server = (struct server){
 		.config = config, .first = config, .config_path = config_path, .started_us = clock_mono_us()};
+	int ret = places_find(&server->places, config, why, size);
+	if (ret != 0)
+		return ret;
 	struct settings *settings = xzalloc(1, sizeof(*settings));
-	int ret = settings_make(settings, config, why, size);
+	ret = settings_make(settings, config, why, size);
 	if (ret != 0 || (ret = loop_init(&server->loop)) != 0) {
 		free(settings);
 		return ret;
@@ -251,6 +287,8 @@ int server_init(struct server *server, struct config *config, const char *config
 		if (ret == 0)
 			ret = open_listeners(server, worker, why, size);
 	}
+	if (ret == 0)
+		open_interfaces(server);
 	if (ret == 0)
 		ret = control_open(&server->control, server, why, size);
 	state_prepare(config);
@@ -325,10 +363,13 @@ static void on_done(struct tour *tour)
 
 static bool same_listen(const struct config *a, const struct config *b)
 {
-	if (a->listen_count != b->listen_count)
+	if (a->listen_count != b->listen_count || a->xdp_count != b->xdp_count)
 		return false;
 	for (size_t i = 0; i < a->listen_count; i++)
 		if (!addr_equal(&a->listen[i], &b->listen[i]))
+			return false;
+	for (size_t i = 0; i < a->xdp_count; i++)
+		if (strcmp(a->xdp[i].interface, b->xdp[i].interface) != 0 || a->xdp[i].port != b->xdp[i].port)
 			return false;
 	return true;
 }
@@ -511,6 +552,8 @@ void server_stop(struct server *server)
 	inflight_free(server->inflight); /* before the stacks that its flights lie on */
 	for (unsigned i = 0; i < server->workers; i++)
 		worker_deinit(&server->worker[i]);
+	close_interfaces(server);
+	places_free(&server->places);
 	free(server->worker);
 	anchor_keeper_free(server->anchor_keeper);
 	anchors_unref(server->anchors);

@@ -18,6 +18,7 @@
 #include "daemon/config.h"
 #include "daemon/identity.h"
 #include "daemon/keeper.h"
+#include "daemon/places.h"
 #include "net/loop.h"
 #include "ports/pool.h"
 #include "ports/preflight.h"
@@ -33,6 +34,8 @@ struct settings;
 struct single;
 struct tcp_listener;
 struct udp_listener;
+struct xdp;
+struct xdp_listener;
 
 struct worker {
 	struct server *server;
@@ -50,6 +53,8 @@ struct worker {
 	struct udp_listener **udp;
 	struct tcp_listener **tcp;
 	size_t listeners;
+	struct xdp_listener **xdp; /* its queues of interfaces */
+	size_t xdp_listeners;
 };
 
 struct server {
@@ -69,6 +74,8 @@ struct server {
 	struct denials *denials;
 	struct facts_table *facts;
 	struct inflight *inflight;
+	struct places places; /* where sockets are open, unless it is logged that one is not */
+	struct xdp **xdp;     /* for each of first->xdp; NULL: ordinary sockets serve it alone */
 	struct worker *worker;
 	unsigned workers;
 	struct control *control;
@@ -90,6 +97,10 @@ void server_trust(struct server *server, struct anchors *anchors);
 int server_reload(struct server *server, char *why, size_t size);
 /* The same for SIGHUP, which hears no error: it is logged, and what comes during a reload follows it. */
 void server_reload_soon(struct server *server);
+
+/* The places where the process listens, one after the other, in words; NULL after the last. */
+enum { SERVER_PLACE = ADDR_TEXT + IF_NAMESIZE };
+const char *server_place(const struct server *server, size_t index, char out[static SERVER_PLACE]);
 
 /* Of how many ports each question's is drawn, when so many are usable. */
 unsigned server_among(const struct config *config, unsigned usable);

@@ -107,6 +107,22 @@ static void test_allow_default(void **state)
 	config_free(c);
 }
 
+static void test_xdp(void **state)
+{
+	(void)state;
+	struct config *c = read_ok("listen: [\"::1\", eth0@5300 xdp, fifteen-letters  xdp]\n");
+	assert_int_equal(c->listen_count, 1);
+	assert_int_equal(c->xdp_count, 2);
+	assert_string_equal(c->xdp[0].interface, "eth0");
+	assert_int_equal(c->xdp[0].port, 5300);
+	assert_string_equal(c->xdp[1].interface, "fifteen-letters");
+	assert_int_equal(c->xdp[1].port, 53);
+	config_free(c);
+	c = read_ok("listen: [eth0 xdp]\n");
+	assert_int_equal(c->listen_count, 0);
+	config_free(c);
+}
+
 static void test_every_key(void **state)
 {
 	char text[ADDR_TEXT];
@@ -364,6 +380,30 @@ static const struct wrong wrongs[] = {
 	{"listen: [127.0.0.1@70000]\n", "b.yaml:1: listen: \"127.0.0.1@70000\" is not an address; write ADDRESS or "
 					"ADDRESS@PORT, for example 127.0.0.1@53"},
 	{"listen: [\"::1\",\n  \"::1@53\"]\n", "b.yaml:2: listen: \"::1@53\" is named twice; keep one of them"},
+	{"listen: [eth0@0 xdp]\n",
+		"b.yaml:1: listen: \"eth0@0 xdp\" is not an interface for XDP; write INTERFACE@PORT xdp, "
+		"for example eth0@53 xdp"},
+	{"listen: [eth0@65536 xdp]\n", "b.yaml:1: listen: \"eth0@65536 xdp\" is not an interface for XDP; write "
+				       "INTERFACE@PORT xdp, for example "
+				       "eth0@53 xdp"},
+	{"listen:\n- ::1\n- eth0@ xdp\n",
+		"b.yaml:3: listen: \"eth0@ xdp\" is not an interface for XDP; write INTERFACE@PORT xdp, for example "
+		"eth0@53 xdp"},
+	{"listen: [sixteen-letters-@53 xdp]\n", "b.yaml:1: listen: \"sixteen-letters-@53 xdp\" is not an interface for "
+						"XDP; write INTERFACE@PORT xdp, for "
+						"example eth0@53 xdp"},
+	{"listen: [127.0.0.1@53 xdp]\n", "b.yaml:1: listen: \"127.0.0.1@53 xdp\" is not an interface for XDP; write "
+					 "INTERFACE@PORT xdp, for example "
+					 "eth0@53 xdp"},
+	{"listen: [a/b xdp]\n",
+		"b.yaml:1: listen: \"a/b xdp\" is not an interface for XDP; write INTERFACE@PORT xdp, for "
+		"example eth0@53 xdp"},
+	{"listen: [eth0 xdp,\n  eth0@5300 xdp]\n", "b.yaml:2: listen: \"eth0@5300 xdp\" is an interface that is named "
+						   "already; XDP takes the queries of one port "
+						   "of each"},
+	{"listen: [eth0@53 xdq]\n",
+		"b.yaml:1: listen: \"eth0@53 xdq\" is not an address; write ADDRESS or ADDRESS@PORT, for "
+		"example 127.0.0.1@53"},
 	{"workers: many\n",
 		"b.yaml:1: workers: \"many\" is not a number of workers; write 1 to 256, or 0 for one per core"},
 	{"workers: 257\n",
@@ -642,6 +682,7 @@ int main(void)
 		cmocka_unit_test(test_allow_default),
 		cmocka_unit_test(test_ages),
 		cmocka_unit_test(test_every_key),
+		cmocka_unit_test(test_xdp),
 		cmocka_unit_test(test_web_local),
 		cmocka_unit_test(test_memory),
 		cmocka_unit_test(test_lists),
