@@ -32,6 +32,8 @@ struct udp_listener {
 	bool any; /* the reply must leave from the address that was asked */
 	bool v6;
 	struct batch in, out;
+	struct asked asked[BATCH]; /* those of `in` that can be answered; */
+	uint8_t place[BATCH];      /* and where they lie there */
 };
 
 static void batch_init(struct batch *batch, size_t room)
@@ -127,23 +129,35 @@ static void keep_local(const struct udp_listener *listener, struct msghdr *msg, 
 	}
 }
 
+/* How many of the batch can be answered: port 0 cannot, and a cut datagram was longer than any query. */
+static unsigned read_batch(struct udp_listener *listener, unsigned count)
+{
+	unsigned good = 0;
+	for (unsigned i = 0; i < count; i++) {
+		const struct mmsghdr *msg = &listener->in.msg[i];
+		if (msg->msg_hdr.msg_flags & MSG_TRUNC || addr_port(&listener->in.addr[i]) == 0)
+			continue;
+		serve_read(listener->worker, &listener->asked[good], listener->in.iov[i].iov_base, msg->msg_len);
+		listener->place[good++] = (uint8_t)i;
+	}
+	return good;
+}
+
 static void serve_batch(struct udp_listener *listener, unsigned count)
 {
 	struct peer peer = {.from = listener, .room_max = LIMIT_UDP_PAYLOAD, .reserve = reserve, .send = send_reply};
+	unsigned good = read_batch(listener, count);
 	counters_add(COUNT_QUERIES_UDP, count);
-	for (unsigned i = 0; i < count; i++) {
-		struct mmsghdr *msg = &listener->in.msg[i];
-		/* Port 0 cannot be answered; a cut datagram was longer than any query. */
-		if (msg->msg_hdr.msg_flags & MSG_TRUNC || addr_port(&listener->in.addr[i]) == 0) {
-			counters_add(COUNT_QUERIES_DROPPED, 1);
-			continue;
-		}
-		peer.addr = listener->in.addr[i];
+	counters_add(COUNT_QUERIES_DROPPED, count - good);
+	for (unsigned i = 0; i < good; i++)
+		serve_fetch(listener->worker, &listener->asked[i]);
+	for (unsigned i = 0; i < good; i++) {
+		unsigned place = listener->place[i];
+		peer.addr = listener->in.addr[place];
 		if (listener->any)
-			keep_local(listener, &msg->msg_hdr, &peer);
+			keep_local(listener, &listener->in.msg[place].msg_hdr, &peer);
 		uint8_t *out = next_out(listener);
-		size_t len = serve_query(
-			listener->worker, &peer, listener->in.iov[i].iov_base, msg->msg_len, out, listener->out.room);
+		size_t len = serve_asked(listener->worker, &peer, &listener->asked[i], out, listener->out.room);
 		if (len > 0)
 			commit(listener, &peer, len);
 	}
