@@ -38,7 +38,8 @@ struct answer_entry {
 
 struct answers {
 	struct answer_entry **bucket;
-	size_t buckets, entries, bytes, limit;
+	size_t buckets; /* a power of two */
+	size_t entries, bytes, limit;
 	struct link used;
 	uint16_t asked[ASKED]; /* a part of the hash of the last question of each place */
 };
@@ -58,12 +59,31 @@ static inline uint8_t lower(uint8_t byte)
 	return (uint8_t)(byte | ((uint8_t)(byte - 'A') < 26 ? 0x20 : 0));
 }
 
+/* Eight at once: 0x20 is set where the byte is between 'A' and 'Z'. */
+static inline uint64_t lower_word(uint64_t word)
+{
+	const uint64_t ones = UINT64_C(0x0101010101010101), high = ones * 0x80;
+	uint64_t low = word & ~high, above = low + ones * (0x80 - 'A'), beyond = low + ones * (0x7f - 'Z');
+	return word | ((~word & (above ^ beyond) & high) >> 2);
+}
+
+static void copy_lower(uint8_t *to, const uint8_t *from, size_t len)
+{
+	for (; len >= sizeof(uint64_t); to += sizeof(uint64_t), from += sizeof(uint64_t), len -= sizeof(uint64_t)) {
+		uint64_t word;
+		memcpy(&word, from, sizeof(word));
+		word = lower_word(word);
+		memcpy(to, &word, sizeof(word));
+	}
+	for (size_t i = 0; i < len; i++)
+		to[i] = lower(from[i]);
+}
+
 /* Length bytes of labels are at most 63, below 'A': lowering all bytes of a name harms none of them. */
 static void make_key(
 	struct answer_key *key, const uint8_t *name, size_t len, uint16_t type, uint16_t rclass, unsigned flags)
 {
-	for (size_t i = 0; i < len; i++)
-		key->bytes[i] = lower(name[i]);
+	copy_lower(key->bytes, name, len);
 	knot_wire_write_u16(key->bytes + len, type);
 	knot_wire_write_u16(key->bytes + len + 2, rclass);
 	key->bytes[len + 4] = (uint8_t)flags;
@@ -86,7 +106,8 @@ struct answers *answers_new(size_t bytes)
 {
 	struct answers *cache = xzalloc(1, sizeof(*cache));
 	cache->limit = bytes;
-	cache->buckets = bytes / ENTRY_BYTES > BUCKETS_MIN ? bytes / ENTRY_BYTES : BUCKETS_MIN;
+	for (cache->buckets = BUCKETS_MIN; cache->buckets < bytes / ENTRY_BYTES;)
+		cache->buckets *= 2;
 	cache->bucket = xzalloc(cache->buckets, sizeof(*cache->bucket));
 	link_init(&cache->used);
 	return cache;
@@ -119,9 +140,14 @@ static bool is_about(const uint8_t *wire, size_t len, const struct answer_key *k
 	return len >= MESSAGE_HEADER + question && memcmp(wire + MESSAGE_HEADER, key->bytes, question) == 0;
 }
 
+static struct answer_entry **bucket_of(const struct answers *cache, uint64_t hash)
+{
+	return &cache->bucket[hash & (cache->buckets - 1)];
+}
+
 static struct answer_entry **find(const struct answers *cache, const struct answer_key *key)
 {
-	struct answer_entry **at = &cache->bucket[key->hash % cache->buckets];
+	struct answer_entry **at = bucket_of(cache, key->hash);
 	for (; *at != NULL; at = &(*at)->next)
 		if ((*at)->hash == key->hash && (*at)->key_flags == key->bytes[key->len - 1] &&
 			is_about(wire_of(*at), (*at)->len, key))
@@ -132,7 +158,7 @@ static struct answer_entry **find(const struct answers *cache, const struct answ
 static void drop_oldest(struct answers *cache)
 {
 	struct answer_entry *oldest = container_of(cache->used.next, struct answer_entry, used);
-	struct answer_entry **at = &cache->bucket[oldest->hash % cache->buckets];
+	struct answer_entry **at = bucket_of(cache, oldest->hash);
 	while (*at != oldest)
 		at = &(*at)->next;
 	drop(cache, at);
@@ -177,12 +203,12 @@ bool answers_was_asked(struct answers *cache, const struct answer_key *key)
 
 void answers_fetch_place(const struct answers *cache, const struct answer_key *key)
 {
-	__builtin_prefetch(&cache->bucket[key->hash % cache->buckets]);
+	__builtin_prefetch(bucket_of(cache, key->hash));
 }
 
 void answers_fetch_entry(const struct answers *cache, const struct answer_key *key)
 {
-	const char *entry = (const char *)cache->bucket[key->hash % cache->buckets];
+	const char *entry = (const char *)*bucket_of(cache, key->hash);
 	for (size_t at = 0; entry != NULL && at < FETCHED; at += CACHE_LINE)
 		__builtin_prefetch(entry + at);
 }
@@ -260,7 +286,7 @@ void answers_put(struct answers *cache, const struct answer_key *key, const stru
 	entry->expire_s = now_s + answer->ttl_s;
 	bool is_lasting = answer->ttl_s >= LIMIT_PREFETCH_TTL_S && answer->ede == EDE_NONE;
 	entry->refresh_s = is_lasting ? entry->expire_s - answer->ttl_s / LIMIT_PREFETCH_PART : UINT32_MAX;
-	struct answer_entry **at = &cache->bucket[key->hash % cache->buckets];
+	struct answer_entry **at = bucket_of(cache, key->hash);
 	entry->next = *at;
 	*at = entry;
 	link_append(&cache->used, &entry->used);
