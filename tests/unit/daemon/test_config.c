@@ -330,9 +330,9 @@ static const struct wrong wrongs[] = {
 	{"ports:\n  workers: 1\n",
 		"b.yaml:2: ports.workers: there is no such key; did you mean workers, which stands at the "
 		"left margin?"},
-	{"colour: red\n",
-		"b.yaml:1: colour: there is no such key; the keys are listen, workers, pin, user, ports, resolver, dnssec, "
-		"cache, identity, access, web, history, control, log"},
+	{"colour: red\n", "b.yaml:1: colour: there is no such key; the keys are listen, workers, pin, user, ports, "
+			  "resolver, dnssec, "
+			  "cache, identity, access, web, history, control, log"},
 	{"cache: {colour: red}\n", "b.yaml:1: cache.colour: there is no such key; those of cache are memory, ttl-min, "
 				   "ttl-max, stale, snapshot, prefetch"},
 	{"\"a\xe2\x80\xae\": 1\n",
