@@ -2,6 +2,7 @@
 #include "cache/facts.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,14 +14,29 @@
 
 enum { SETS = 8192, WAYS = 4, LOCKS = 64, HASH_SEED = 0xfac7 };
 
-struct slot {
+/* What a slot tells, as it is copied out of it and into it. */
+struct known {
 	struct addr addr;
 	uint64_t touched_us; /* 0: empty */
 	struct facts facts;
 };
 
+enum { WORDS = (sizeof(struct known) + 7) / 8, ADDR_WORDS = (sizeof(struct addr) + 7) / 8, READ_TRIES = 16 };
+
+union words {
+	struct known known;
+	uint64_t word[WORDS];
+};
+
+/* Read without a lock, for every lookup looks at all servers of com: a reader that finds the version odd, or another one
+ * afterwards, has met a writer and reads again (a sequence lock; each word in order, which on most machines costs nothing). */
+struct slot {
+	_Atomic uint32_t version;
+	_Atomic uint64_t word[WORDS];
+};
+
 struct facts_table {
-	pthread_mutex_t lock[LOCKS]; /* lock i guards the sets with index % LOCKS == i */
+	pthread_mutex_t lock[LOCKS]; /* of writers: lock i guards the sets with index % LOCKS == i */
 	struct slot slot[SETS][WAYS];
 };
 
@@ -46,34 +62,80 @@ static unsigned set_of(const struct addr *addr)
 	return (unsigned)(hash_bytes(HASH_SEED + addr_port(addr), bytes, len) % SETS);
 }
 
-/* The address's slot; with `make` the oldest of its set is given up for it. NULL when it is not known. */
-static struct slot *find_locked(struct facts_table *table, unsigned set, const struct addr *addr, bool make)
+/* --- slots --- */
+
+static void copy_words(union words *out, const struct slot *slot, size_t count)
 {
-	struct slot *oldest = &table->slot[set][0];
-	uint64_t now_us = clock_mono_us();
-	for (int i = 0; i < WAYS; i++) {
-		struct slot *slot = &table->slot[set][i];
-		bool known = slot->touched_us != 0 && addr_equal(&slot->addr, addr);
-		if (known && now_us - slot->touched_us < LIMIT_FACTS_S * 1000000ull)
-			return slot;
-		if (known || slot->touched_us < oldest->touched_us)
-			oldest = slot;
-		if (known)
-			break;
-	}
-	if (!make)
-		return NULL;
-	*oldest = (struct slot){.addr = *addr, .touched_us = now_us};
-	return oldest;
+	for (size_t i = 0; i < count; i++)
+		out->word[i] = atomic_load_explicit(&slot->word[i], memory_order_acquire);
 }
 
+/* False when writers were always in the way. */
+static bool read_slot(const struct slot *slot, union words *out)
+{
+	for (int i = 0; i < READ_TRIES; i++) {
+		uint32_t before = atomic_load_explicit(&slot->version, memory_order_acquire);
+		copy_words(out, slot, WORDS);
+		if (before % 2 == 0 && atomic_load_explicit(&slot->version, memory_order_relaxed) == before)
+			return true;
+	}
+	return false;
+}
+
+static void write_slot(struct slot *slot, const union words *words)
+{
+	uint32_t before = atomic_load_explicit(&slot->version, memory_order_relaxed);
+	atomic_store_explicit(&slot->version, before + 1, memory_order_relaxed);
+	for (size_t i = 0; i < WORDS; i++)
+		atomic_store_explicit(&slot->word[i], words->word[i], memory_order_release);
+	atomic_store_explicit(&slot->version, before + 2, memory_order_release);
+}
+
+static bool is_of(const union words *words, const struct addr *addr)
+{
+	return words->known.addr.sa.sa_family != 0 && addr_equal(&words->known.addr, addr);
+}
+
+static bool is_fresh(const struct known *known, uint64_t now_us)
+{
+	return known->touched_us != 0 && now_us - known->touched_us < LIMIT_FACTS_S * 1000000ull;
+}
+
+/* The address alone may be torn: it is looked at again when it seems to be the one. */
 void facts_get(struct facts_table *table, const struct addr *addr, struct facts *out)
 {
-	unsigned set = set_of(addr);
-	pthread_mutex_lock(&table->lock[set % LOCKS]);
-	const struct slot *slot = find_locked(table, set, addr, false);
-	*out = slot != NULL ? slot->facts : (struct facts){0};
-	pthread_mutex_unlock(&table->lock[set % LOCKS]);
+	union words words;
+	const struct slot *set = table->slot[set_of(addr)];
+	for (int i = 0; i < WAYS; i++) {
+		copy_words(&words, &set[i], ADDR_WORDS);
+		if (!is_of(&words, addr) || !read_slot(&set[i], &words) || !is_of(&words, addr))
+			continue;
+		if (is_fresh(&words.known, clock_mono_us())) {
+			*out = words.known.facts;
+			return;
+		}
+	}
+	*out = (struct facts){0};
+}
+
+/* The address's slot, else the oldest of its set, which is given up for it; `words` is what it tells from now on. */
+static struct slot *take_slot_locked(struct slot *set, const struct addr *addr, union words *words)
+{
+	struct slot *oldest = set;
+	uint64_t now_us = clock_mono_us(), oldest_us = UINT64_MAX;
+	for (int i = 0; i < WAYS; i++) {
+		copy_words(words, &set[i], WORDS);
+		bool known = is_of(words, addr);
+		if (known && is_fresh(&words->known, now_us))
+			return &set[i];
+		if (known || words->known.touched_us < oldest_us) {
+			oldest = &set[i];
+			oldest_us = known ? 0 : words->known.touched_us;
+		}
+	}
+	memset(words, 0, sizeof(*words));
+	words->known.addr = *addr;
+	return oldest;
 }
 
 static void smooth(struct facts *facts, uint32_t rtt_us)
@@ -94,10 +156,12 @@ static void smooth(struct facts *facts, uint32_t rtt_us)
 static void change(struct facts_table *table, const struct addr *addr, void (*apply)(struct facts *, void *), void *arg)
 {
 	unsigned set = set_of(addr);
+	union words words;
 	pthread_mutex_lock(&table->lock[set % LOCKS]);
-	struct slot *slot = find_locked(table, set, addr, true);
-	apply(&slot->facts, arg);
-	slot->touched_us = clock_mono_us();
+	struct slot *slot = take_slot_locked(table->slot[set], addr, &words);
+	apply(&words.known.facts, arg);
+	words.known.touched_us = clock_mono_us();
+	write_slot(slot, &words);
 	pthread_mutex_unlock(&table->lock[set % LOCKS]);
 }
 

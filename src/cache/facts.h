@@ -5,7 +5,8 @@
  *	facts_note_reply(table, &address, rtt_us);
  *
  * Everything here was learnt from datagrams that matched a question, or from silence, and is forgotten after
- * LIMIT_FACTS_S. A fixed table: a flood of addresses overwrites the oldest, it never grows. Thread: any. */
+ * LIMIT_FACTS_S. A fixed table: a flood of addresses overwrites the oldest, it never grows.
+ * Thread: any; readers take no lock. */
 #pragma once
 
 #include <stdbool.h>

@@ -37,7 +37,7 @@ static bool is_deaf(const struct facts *facts, uint64_t now_us)
 	return facts->srtt_us == 0 && facts->silences >= SILENCE_MAX && silence_cost_us(facts, now_us) > 0;
 }
 
-/* Looked at once for a question: each look takes a lock. */
+/* Looked at once for a question. */
 static void weigh(const struct request *rq, struct cut_address *address)
 {
 	struct facts facts;

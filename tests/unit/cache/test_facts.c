@@ -1,5 +1,6 @@
 #include "unit/unit.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 
 #include "base/hash.h"
@@ -159,6 +160,33 @@ static void test_flood(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
 
+static void *write_cookies(void *arg)
+{
+	for (unsigned i = 0; i < 1000000; i++) {
+		struct cookie cookie = {.server_len = COOKIE_SERVER_MAX};
+		memset(cookie.server, (int)(i & 0xff), sizeof(cookie.server));
+		facts_note_cookie(table, arg, &cookie);
+	}
+	return NULL;
+}
+
+/* Readers take no lock, and never see half of what was written. */
+static void test_readers_and_writers(void **state)
+{
+	(void)state;
+	pthread_t thread[2];
+	for (int i = 0; i < 2; i++)
+		pthread_create(&thread[i], NULL, write_cookies, &server);
+	for (unsigned i = 0; i < 1000000; i++) {
+		struct cookie cookie = get().cookie;
+		for (unsigned j = 1; j < sizeof(cookie.server); j++)
+			assert_int_equal(cookie.server[j], cookie.server[0]);
+	}
+	for (int i = 0; i < 2; i++)
+		pthread_join(thread[i], NULL);
+	assert_int_equal(get().cookie.server_len, COOKIE_SERVER_MAX);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -169,6 +197,7 @@ int main(void)
 		TEST(test_apart),
 		TEST(test_forgetting),
 		TEST(test_flood),
+		TEST(test_readers_and_writers),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
