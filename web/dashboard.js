@@ -25,7 +25,7 @@ function rate(i, read) {
 
 const tiles = [
 	["t_questions", (i) => rate(i, queries), (v) => [number(v, v < 10 ? 1 : 0), t("per_s")]],
-	["t_hits", (i) => { const all = rate(i, queries); return all > 0 ? Math.min(100, (100 * rate(i, (s) => counter(s, "answers.cached"))) / all) : null; }, (v) => [number(v, 1), "%"]],
+	["t_hits", (i) => { const all = rate(i, queries); return all > 0 ? Math.min(100, (100 * rate(i, (s) => counter(s, "answers.cached") + counter(s, "answers.known"))) / all) : null; }, (v) => [number(v, 1), "%"]],
 	["t_answer", (i) => median(past[i - 1], past[i], "answers.time"), (v) => [span(v), ""]],
 	["t_rtt", (i) => median(past[i - 1], past[i], "upstream.rtt"), (v) => [span(v), ""]],
 	["t_loans", (i) => rate(i, (s) => counter(s, "loans")), (v) => [number(v, v < 10 ? 1 : 0), t("per_s")]],

@@ -1,5 +1,6 @@
-/* Decides what ThreadSanitizer is told of liburcu, which it cannot look into: that all who read have ended before anything
+/* Decides how liburcu's thread begins, and what ThreadSanitizer is told of liburcu, which it cannot look into: that all who read have ended before anything
  * is freed. */
+#include <signal.h>
 #include <stdbool.h>
 
 #include "base/rcu.h"
@@ -18,6 +19,15 @@ static inline void __tsan_release(void *address)
 #endif
 
 static char readers;
+
+void rcu_prepare(void)
+{
+	sigset_t all, old;
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	(void)urcu_bp_get_default_call_rcu_data();
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+}
 
 void rcu_watched_end(void)
 {

@@ -61,6 +61,10 @@ static inline void rcu_is_unused(void)
 		rcu_watched_unused();
 }
 
+/* Starts the thread that frees what is retired, with all signals blocked; else who retires first would start it, and leave it
+ * its signals and its core. Main thread. */
+void rcu_prepare(void);
+
 /* Returns when all that was retired before has been freed. Not between begin and end. */
 static inline void rcu_settle(void)
 {

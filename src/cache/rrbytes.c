@@ -64,7 +64,7 @@ static bool is_entry(const struct saved *head, const uint8_t *bytes)
 {
 	if (head->kind > CACHE_NXDOMAIN || head->rank > RANK_ANSWER || head->space > CACHE_CHAIN)
 		return false;
-	if (name_wire_len(bytes, head->size) != head->name_len)
+	if (head->name_len == 0 || name_wire_len(bytes, head->size) != head->name_len)
 		return false;
 	size_t at = head->name_len;
 	for (uint16_t i = 0; i < head->count; i++) {

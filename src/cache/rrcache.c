@@ -158,8 +158,6 @@ static struct entry *entry_of_value(struct cache_key *key, const struct cache_va
 	entry->kind = value->kind & 3;
 	entry->rank = value->rank & 3;
 	entry->security = (uint8_t)value->security;
-	entry->stored_s = clock_wall_s();
-	entry->expire_s = entry->stored_s + ttl_s;
 	return entry;
 }
 
@@ -170,16 +168,18 @@ void rrcache_put(struct rrcache *cache, struct cache_key *key, const struct cach
 		return;
 	struct entry *entry = entry_of_value(key, value, ttl_s);
 	struct shard *shard = shard_of(cache, entry->hash);
+	size_t limit = cache->shard_bytes; /* once: a reload may change it meanwhile */
 	pthread_mutex_lock(&shard->lock);
+	entry->stored_s = clock_wall_s(); /* with the lock: nobody's is from the future */
+	entry->expire_s = entry->stored_s + ttl_s;
 	shard_sweep(shard, entry->stored_s, cache->stale_s);
 	struct entry *old = shard_find(shard, entry->hash, key);
-	bool is_wanted = (old == NULL || !is_better(old, entry)) && shard_can_hold(shard, entry, cache->shard_bytes);
-	if (is_wanted) {
-		if (old != NULL)
-			shard_drop(shard, old);
-		shard_make_room(shard, entry, cache->shard_bytes);
+	bool is_wanted = old == NULL || !is_better(old, entry);
+	if (is_wanted && old != NULL)
+		shard_drop(shard, old);
+	is_wanted = is_wanted && shard_make_room(shard, entry, limit);
+	if (is_wanted)
 		shard_insert(shard, entry);
-	}
 	pthread_mutex_unlock(&shard->lock);
 	if (!is_wanted)
 		entry_free(entry);

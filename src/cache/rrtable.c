@@ -7,9 +7,10 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "base/check.h"
 #include "base/hash.h"
 
-enum { FIRST_BUCKETS = 256, HASH_SEED = 0x7272, MALLOC_OVERHEAD = 16 };
+enum { FIRST_BUCKETS = 256, HASH_SEED = 0x7272, MALLOC_OVERHEAD = 16, DROPS_MAX = 64 };
 
 /* --- keys --- */
 
@@ -100,6 +101,21 @@ static void push(_Atomic(struct entry *) *head, struct entry *entry)
 	atomic_store_explicit(head, entry, memory_order_release);
 }
 
+static struct buckets *first_buckets(void)
+{
+	struct buckets *buckets = buckets_new(FIRST_BUCKETS);
+	atomic_init(&buckets->in_use, FIRST_BUCKETS);
+	return buckets;
+}
+
+static void set_buckets(struct shard *shard, struct buckets *buckets)
+{
+	struct buckets *old = own_buckets(shard);
+	shard->bytes += buckets_cost(buckets->room) - buckets_cost(old->room);
+	atomic_store_explicit(&shard->buckets, buckets, memory_order_release);
+	rcu_retire(&old->later, on_buckets_unused);
+}
+
 /* Room for twice as many; readers go on with the old one until they look again. */
 static struct buckets *widen(struct shard *shard, struct buckets *old)
 {
@@ -107,9 +123,7 @@ static struct buckets *widen(struct shard *shard, struct buckets *old)
 	atomic_init(&wide->in_use, old->room);
 	for (size_t i = 0; i < old->room; i++)
 		atomic_init(&wide->head[i], atomic_load_explicit(&old->head[i], memory_order_relaxed));
-	shard->bytes += buckets_cost(wide->room) - buckets_cost(old->room);
-	atomic_store_explicit(&shard->buckets, wide, memory_order_release);
-	rcu_retire(&old->later, on_buckets_unused);
+	set_buckets(shard, wide);
 	return wide;
 }
 
@@ -134,13 +148,11 @@ static void split(struct shard *shard)
 
 void shard_init(struct shard *shard)
 {
-	struct buckets *buckets = buckets_new(FIRST_BUCKETS);
-	atomic_init(&buckets->in_use, FIRST_BUCKETS);
 	pthread_mutex_init(&shard->lock, NULL);
 	link_init(&shard->queue);
 	shard->hand = &shard->queue;
 	shard->bytes = buckets_cost(FIRST_BUCKETS);
-	atomic_init(&shard->buckets, buckets);
+	atomic_init(&shard->buckets, first_buckets());
 }
 
 void shard_deinit(struct shard *shard)
@@ -185,6 +197,8 @@ void shard_drop_all(struct shard *shard)
 {
 	while (!link_is_empty(&shard->queue))
 		shard_drop(shard, container_of(shard->queue.next, struct entry, queue));
+	set_buckets(shard, first_buckets());
+	shard->broom = 0;
 }
 
 size_t shard_growth(const struct shard *shard, const struct entry *entry)
@@ -197,6 +211,7 @@ size_t shard_growth(const struct shard *shard, const struct entry *entry)
 /* SIEVE: the hand goes from the oldest to the newest and takes the first that was not used since it last came by. */
 static void drop_one(struct shard *shard)
 {
+	require(!link_is_empty(&shard->queue));
 	for (;;) {
 		if (shard->hand == &shard->queue)
 			shard->hand = shard->queue.next;
@@ -210,15 +225,15 @@ static void drop_one(struct shard *shard)
 	}
 }
 
-bool shard_can_hold(const struct shard *shard, const struct entry *entry, size_t limit)
+bool shard_make_room(struct shard *shard, const struct entry *entry, size_t limit)
 {
-	return buckets_cost(own_buckets(shard)->room) + entry_cost(entry) <= limit;
-}
-
-void shard_make_room(struct shard *shard, const struct entry *entry, size_t limit)
-{
-	while (shard->bytes + shard_growth(shard, entry) > limit)
+	if (buckets_cost(FIRST_BUCKETS) + entry_cost(entry) > limit)
+		return false;
+	if (buckets_cost(own_buckets(shard)->room) + entry_cost(entry) > limit)
+		shard_drop_all(shard); /* the table of a much larger cache, before a reload */
+	for (int i = 0; i < DROPS_MAX && shard->bytes + shard_growth(shard, entry) > limit; i++)
 		drop_one(shard);
+	return shard->bytes + shard_growth(shard, entry) <= limit;
 }
 
 void shard_insert(struct shard *shard, struct entry *entry)

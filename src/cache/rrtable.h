@@ -107,10 +107,9 @@ void shard_drop(struct shard *shard, struct entry *entry);
 void shard_drop_all(struct shard *shard);
 /* What the shard grows by when the entry comes in. */
 size_t shard_growth(const struct shard *shard, const struct entry *entry);
-/* Whether the entry fits into so many bytes when all others are out. */
-bool shard_can_hold(const struct shard *shard, const struct entry *entry, size_t limit);
-/* Throws out what was not used of late until it fits; it can be held. */
-void shard_make_room(struct shard *shard, const struct entry *entry, size_t limit);
+/* Throws out what was not used of late, until the entry fits into so many bytes; false when it does not yet, or never can.
+ * After the limit was lowered each call throws out some more. */
+bool shard_make_room(struct shard *shard, const struct entry *entry, size_t limit);
 void shard_insert(struct shard *shard, struct entry *entry);
 /* What has expired goes sooner or later, though nobody asks for it: a bucket for each entry that comes. */
 void shard_sweep(struct shard *shard, uint32_t now_s, uint32_t stale_s);

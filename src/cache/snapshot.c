@@ -101,6 +101,9 @@ int snapshot_save(struct rrcache *cache, const char *path, struct snapshot_resul
 static int read_head(FILE *file, const char *path, struct snapshot_result *result)
 {
 	struct head head;
+	struct stat st;
+	if (fstat(fileno(file), &st) == 0 && S_ISREG(st.st_mode) && st.st_size == 0)
+		return E_NOENT; /* made for the user that berthd becomes */
 	if (fread(&head, sizeof(head), 1, file) != 1 || memcmp(head.magic, magic, sizeof(magic)) != 0)
 		return fail(result, path, E_EXIST, "is no snapshot of a cache; it is left alone");
 	if (head.byte_order != byte_order || head.form != rrcache_form())

@@ -98,6 +98,17 @@ void cache_keeper_save(struct cache_keeper *keeper, struct control_call *call)
 		control_reply_error(call, "no thread can be started; raise the limit of tasks (TasksMax=)");
 }
 
+static void save_at_end(struct cache_keeper *keeper)
+{
+	struct snapshot_result result;
+	if (keeper->is_foreign)
+		log_warning("cache: not written: %s is no snapshot of this berthd", keeper->path);
+	else if (snapshot_save(keeper->server->rrcache, keeper->path, &result) != 0)
+		log_warning("cache: not written (cache.snapshot): %s", result.why);
+	else
+		log_notice("cache: %llu records written to %s", (unsigned long long)result.records, keeper->path);
+}
+
 void cache_keeper_stop(struct cache_keeper *keeper)
 {
 	if (keeper == NULL)
@@ -107,9 +118,7 @@ void cache_keeper_stop(struct cache_keeper *keeper)
 		pthread_join(keeper->loader, NULL);
 	if (keeper->is_saving)
 		pthread_join(keeper->saver, NULL);
-	struct snapshot_result result;
-	if (keeper->path != NULL && !keeper->is_foreign &&
-		snapshot_save(keeper->server->rrcache, keeper->path, &result) != 0)
-		log_warning("cache: %s", result.why);
+	if (keeper->path != NULL)
+		save_at_end(keeper);
 	free(keeper);
 }

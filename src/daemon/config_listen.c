@@ -61,7 +61,7 @@ static int add_address(struct config_reader *r, const struct config_node *node, 
 	if (addr_parse(addr, text, DNS_PORT) != 0)
 		return config_refuse(r, node, index,
 			"is not an address; write ADDRESS or ADDRESS@PORT, for example "
-			"127.0.0.1@53");
+			"127.0.0.1@53, or INTERFACE@PORT xdp");
 	for (size_t i = 0; i < config->listen_count; i++)
 		if (addr_equal(&config->listen[i], addr))
 			return config_refuse(r, node, index, "is named twice; keep one of them");

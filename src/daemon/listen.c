@@ -32,7 +32,7 @@ static void set_udp_options(int fd, const struct addr *addr)
 					: set(fd, IPPROTO_IP, IP_PKTINFO, 1));
 }
 
-static int open_socket(const struct addr *addr, int type, bool shared)
+static int open_socket(const struct addr *addr, int type, bool shared, bool early)
 {
 	int fd = socket(addr->sa.sa_family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd < 0)
@@ -41,6 +41,9 @@ static int open_socket(const struct addr *addr, int type, bool shared)
 		(void)set(fd, SOL_SOCKET, SO_REUSEADDR, 1); /* connections of before in TIME_WAIT */
 	if (shared)
 		(void)set(fd, SOL_SOCKET, SO_REUSEPORT, 1);
+	if (early)
+		(void)(addr_is_v6(addr) ? set(fd, IPPROTO_IPV6, IPV6_FREEBIND, 1)
+					: set(fd, IPPROTO_IP, IP_FREEBIND, 1));
 	if (addr_is_v6(addr))
 		(void)set(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
 	if (type == SOCK_DGRAM)
@@ -70,23 +73,24 @@ static void explain(const struct addr *addr, const char *transport, int error, c
 }
 
 /* SO_REUSEPORT would let a second berthd share our address in silence: a socket without it is tried first. */
-static int probe(const struct addr *addr, int type)
+static int probe(const struct addr *addr, int type, bool early)
 {
-	int fd = open_socket(addr, type, false);
+	int fd = open_socket(addr, type, false, early);
 	if (fd < 0)
 		return -1;
 	close(fd);
 	return 0;
 }
 
-static int open_pair(const struct addr *addr, bool first, int *udp, int *tcp, char *why, size_t size)
+static int open_pair(const struct addr *addr, bool first, bool early, int *udp, int *tcp, char *why, size_t size)
 {
 	*udp = *tcp = -1;
-	if ((first && probe(addr, SOCK_DGRAM) != 0) || (*udp = open_socket(addr, SOCK_DGRAM, true)) < 0) {
+	if ((first && probe(addr, SOCK_DGRAM, early) != 0) || (*udp = open_socket(addr, SOCK_DGRAM, true, early)) < 0) {
 		explain(addr, "UDP", errno, why, size);
 		return errno == EADDRNOTAVAIL || errno == EAFNOSUPPORT ? E_UNREACH : E_SYSTEM;
 	}
-	if ((first && probe(addr, SOCK_STREAM) != 0) || (*tcp = open_socket(addr, SOCK_STREAM, true)) < 0) {
+	if ((first && probe(addr, SOCK_STREAM, early) != 0) ||
+		(*tcp = open_socket(addr, SOCK_STREAM, true, early)) < 0) {
 		explain(addr, "TCP", errno, why, size);
 		close(*udp);
 		return E_SYSTEM;
@@ -94,9 +98,9 @@ static int open_pair(const struct addr *addr, bool first, int *udp, int *tcp, ch
 	return 0;
 }
 
-int listen_open(struct worker *worker, const struct addr *addr, char *why, size_t size)
+int listen_open(struct worker *worker, const struct addr *addr, bool early, char *why, size_t size)
 {
-	int udp, tcp, ret = open_pair(addr, worker->index == 0, &udp, &tcp, why, size);
+	int udp, tcp, ret = open_pair(addr, worker->index == 0, early, &udp, &tcp, why, size);
 	if (ret != 0)
 		return ret;
 	size_t room = worker->listeners + 1;

@@ -1,7 +1,7 @@
 /* The sockets that clients talk to. Each worker has its own for every address (SO_REUSEPORT), bound before privileges
  * are dropped and served by the worker's loop.
  *
- *	if (listen_open(worker, &addr, why, size) != 0) ...        main thread, before the workers run
+ *	if (listen_open(worker, &addr, false, why, size) != 0) ...        main thread, before the workers run
  *	listen_start(worker);                                       the worker's thread
  *	listen_close(worker);
  */
@@ -9,8 +9,9 @@
 
 #include "daemon/server.h"
 
-/* 0, or an error with one line in `why`. */
-int listen_open(struct worker *worker, const struct addr *addr, char *why, size_t size);
+/* `early`: the machine may not have the address yet, as IPv6 while its duplicates are looked for (RFC 4862 5.4).
+ * 0, or an error with one line in `why`. */
+int listen_open(struct worker *worker, const struct addr *addr, bool early, char *why, size_t size);
 /* A queue of an interface, which is the worker's from now on. */
 void listen_add_xdp(struct worker *worker, struct xdp_listener *listener);
 void listen_start(struct worker *worker);

@@ -23,6 +23,9 @@ enum {
 	FRAME = 2048,
 	STUCK_MAX = FRAME / 2, /* of the 2,048 frames of a ring: before libknot has to wait for one */
 	SEND_TRIES = 4,
+	TICK_US = 100000,     /* at the latest so long after it came, what lies in a ring is looked at; */
+	TICK_STUCK_US = 2000, /* while the kernel does not take what is sent */
+	STUCK_TOLD_US = 5000000,
 	UDP_HEADER = 8,
 	UDP_LENGTH = 4, /* at this place in it */
 	IP4_HEADERS = 20 + UDP_HEADER,
@@ -39,18 +42,45 @@ struct xdp_listener {
 	struct peer peer[BATCH];   /* and who asks */
 	unsigned out_count;
 	knot_xdp_msg_t reserved; /* between reserve and send */
-	size_t stuck;            /* frames that the kernel has not taken yet */
+	size_t stuck;            /* frames that the kernel has not taken yet, at most */
+	uint64_t stuck_us;       /* monotonic, since when; told: that it was said */
+	bool was_told;
+	struct timer tick;
 };
 
 /* --- out --- */
 
-/* One system call for the batch; more where the kernel takes less at once. */
+/* One system call for the batch; more where the kernel takes less at once. Other errors than that need time: libknot would
+ * take the next try for good without asking the kernel. */
 static bool wake_kernel(struct xdp_listener *listener)
 {
-	for (int i = 0; i < SEND_TRIES; i++)
-		if (knot_xdp_send_finish(listener->socket) == KNOT_EOK)
-			return true;
-	return false;
+	int ret = KNOT_EAGAIN;
+	for (int i = 0; i < SEND_TRIES && ret == KNOT_EAGAIN; i++)
+		ret = knot_xdp_send_finish(listener->socket);
+	return ret == KNOT_EOK;
+}
+
+/* The link was down, or the peer was full. The kernel takes a part with each call. */
+static void push(struct xdp_listener *listener)
+{
+	uint64_t now_us = listener->worker->loop.now_us;
+	for (int i = 0; i < BATCH && listener->stuck > 0; i++)
+		if (sendto(listener->watch.fd, NULL, 0, MSG_DONTWAIT, NULL, 0) >= 0)
+			listener->stuck = 0;
+	if (listener->stuck == 0) {
+		listener->was_told = false;
+		return;
+	}
+	if (!listener->was_told && now_us - listener->stuck_us > STUCK_TOLD_US)
+		log_warning("%s@%u xdp: the kernel takes no answers since %u s; is the link up?",
+			listener->xdp->conf->interface, listener->xdp->conf->port, STUCK_TOLD_US / 1000000);
+	listener->was_told |= now_us - listener->stuck_us > STUCK_TOLD_US;
+}
+
+static void set_tick(struct xdp_listener *listener)
+{
+	struct loop *loop = &listener->worker->loop;
+	loop_timer_set(loop, &listener->tick, loop->now_us + (listener->stuck > 0 ? TICK_STUCK_US : TICK_US));
 }
 
 void xdp_listener_flush(struct xdp_listener *listener)
@@ -64,16 +94,20 @@ void xdp_listener_flush(struct xdp_listener *listener)
 	listener->out_count = 0;
 	counters_add(COUNT_ANSWERS_SENT, sent);
 	counters_add(COUNT_ANSWERS_UNSENT, count - sent);
+	if (listener->stuck == 0)
+		listener->stuck_us = listener->worker->loop.now_us;
 	listener->stuck = wake_kernel(listener) ? 0 : listener->stuck + sent;
+	if (listener->stuck > 0)
+		set_tick(listener);
 }
 
-static void write_addresses(knot_xdp_msg_t *out, const struct peer *peer, uint16_t port)
+static void write_addresses(const struct xdp_listener *listener, knot_xdp_msg_t *out, const struct peer *peer)
 {
 	const struct peer_frame *frame = &peer->frame;
 	size_t len;
 	(void)addr_bytes(&peer->addr, &len);
-	struct addr local = addr_of_bytes(frame->address, len, port);
-	memcpy(out->eth_from, frame->local, sizeof(out->eth_from));
+	struct addr local = addr_of_bytes(frame->address, len, listener->xdp->conf->port);
+	memcpy(out->eth_from, listener->xdp->mac, sizeof(out->eth_from));
 	memcpy(out->eth_to, frame->client, sizeof(out->eth_to));
 	memcpy(&out->ip_from, &local, addr_socklen(&local));
 	memcpy(&out->ip_to, &peer->addr, addr_socklen(&peer->addr));
@@ -91,7 +125,7 @@ static uint8_t *take_frame(struct xdp_listener *listener, const struct peer *pee
 		counters_add(COUNT_ANSWERS_UNSENT, 1);
 		return NULL;
 	}
-	write_addresses(out, peer, listener->xdp->conf->port);
+	write_addresses(listener, out, peer);
 	size_t most = listener->xdp->mtu - (v6 ? IP6_HEADERS : IP4_HEADERS);
 	*room = most < LIMIT_UDP_PAYLOAD ? most : LIMIT_UDP_PAYLOAD; /* which every frame holds */
 	return out->payload.iov_base;
@@ -99,8 +133,10 @@ static uint8_t *take_frame(struct xdp_listener *listener, const struct peer *pee
 
 static void queue_frame(struct xdp_listener *listener, const knot_xdp_msg_t *out, size_t len)
 {
-	if (listener->out_count == BATCH)
+	if (listener->out_count == BATCH) {
 		xdp_listener_flush(listener);
+		knot_xdp_send_prepare(listener->socket); /* takes back the frames that are sent */
+	}
 	listener->out[listener->out_count] = *out;
 	listener->out[listener->out_count++].payload.iov_len = len;
 }
@@ -173,6 +209,9 @@ static bool read_length(const knot_xdp_msg_t *msg, size_t *len)
 /* Who asks, and what is needed to answer; false: nobody that could be answered. */
 static bool read_peer(const struct xdp_listener *listener, const knot_xdp_msg_t *msg, struct peer *peer)
 {
+	/* For another host on the wire, or for all of them; from a group, which nobody is. */
+	if (memcmp(msg->eth_to, listener->xdp->mac, sizeof(msg->eth_to)) != 0 || (msg->eth_from[0] & 1) != 0)
+		return false;
 	peer->addr = addr_of(msg, &msg->ip_from);
 	struct addr to = addr_of(msg, &msg->ip_to);
 	if (!can_be_client(listener->xdp, &peer->addr) || !is_ours(listener->xdp, &to))
@@ -181,7 +220,6 @@ static bool read_peer(const struct xdp_listener *listener, const knot_xdp_msg_t 
 	const uint8_t *address = addr_bytes(&to, &len);
 	memcpy(peer->frame.address, address, len);
 	memcpy(peer->frame.client, msg->eth_from, sizeof(peer->frame.client));
-	memcpy(peer->frame.local, msg->eth_to, sizeof(peer->frame.local));
 	peer->frame.vlan = msg->vlan_tci;
 	return true;
 }
@@ -229,10 +267,8 @@ static void serve_batch(struct xdp_listener *listener, unsigned count)
 	knot_xdp_recv_finish(listener->socket, listener->in, count);
 }
 
-static void on_ready(struct watch *watch, uint32_t events)
+static void serve_ring(struct xdp_listener *listener)
 {
-	(void)events;
-	struct xdp_listener *listener = container_of(watch, struct xdp_listener, watch);
 	for (int i = 0; i < ROUNDS; i++) {
 		uint32_t count = 0;
 		if (knot_xdp_recv(listener->socket, listener->in, BATCH, &count, NULL) != KNOT_EOK || count == 0)
@@ -244,6 +280,23 @@ static void on_ready(struct watch *watch, uint32_t events)
 	}
 }
 
+static void on_ready(struct watch *watch, uint32_t events)
+{
+	(void)events;
+	serve_ring(container_of(watch, struct xdp_listener, watch));
+}
+
+/* While a link is down poll(2) says nothing of frames that have come, and when it is up again nobody is woken for them: a full
+ * ring would stay so. And what could not be sent has to be tried again, though nothing else happens. */
+static void on_tick(struct timer *timer)
+{
+	struct xdp_listener *listener = container_of(timer, struct xdp_listener, tick);
+	push(listener);
+	serve_ring(listener);
+	xdp_listener_flush(listener);
+	set_tick(listener);
+}
+
 /* --- life --- */
 
 struct xdp_listener *xdp_listener_new(struct worker *worker, const struct xdp *xdp, knot_xdp_socket_t *socket)
@@ -253,6 +306,7 @@ struct xdp_listener *xdp_listener_new(struct worker *worker, const struct xdp *x
 	listener->worker = worker;
 	listener->xdp = xdp;
 	listener->socket = socket;
+	listener->tick.on_timer = on_tick;
 	for (unsigned i = 0; i < BATCH; i++)
 		listener->peer[i] = (struct peer){
 			.from = listener, .room_max = LIMIT_UDP_PAYLOAD, .reserve = reserve, .send = send_reply};
@@ -261,12 +315,14 @@ struct xdp_listener *xdp_listener_new(struct worker *worker, const struct xdp *x
 
 void xdp_listener_start(struct xdp_listener *listener)
 {
+	set_tick(listener);
 	if (loop_watch(&listener->worker->loop, &listener->watch, EPOLLIN) != 0)
 		log_error("a queue of %s cannot be watched: %s", listener->xdp->conf->interface, strerror(errno));
 }
 
 void xdp_listener_free(struct xdp_listener *listener)
 {
+	loop_timer_cancel(&listener->worker->loop, &listener->tick);
 	knot_xdp_deinit(listener->socket);
 	free(listener);
 }

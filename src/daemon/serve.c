@@ -192,6 +192,8 @@ static void on_answer(struct waiter *waiter, const struct outcome *outcome)
 {
 	struct pending *pending = container_of(waiter, struct pending, waiter);
 	copy_answer(&pending->answer, outcome->wire);
+	if (outcome->is_known && !pending->is_refresh)
+		counters_add(COUNT_ANSWERS_KNOWN, 1);
 	send_home(pending);
 }
 

@@ -21,9 +21,9 @@ enum {
 
 /* The way back over an Ethernet, for a query that came by XDP. */
 struct peer_frame {
-	uint8_t client[6], local[6]; /* MAC addresses */
-	uint8_t address[16];         /* the one that was asked */
-	uint16_t vlan;               /* 0: none */
+	uint8_t client[6];   /* MAC address */
+	uint8_t address[16]; /* the one that was asked */
+	uint16_t vlan;       /* 0: none */
 };
 
 /* Where a query came from and how its answer goes back. Copied while the answer is pending. */

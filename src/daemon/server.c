@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/arena.h"
@@ -14,6 +15,8 @@
 #include "base/hash.h"
 #include "base/limits.h"
 #include "base/log.h"
+#include "base/paths.h"
+#include "base/rcu.h"
 #include "cache/denials.h"
 #include "daemon/anchor_keeper.h"
 #include "daemon/cache_keeper.h"
@@ -87,6 +90,44 @@ unsigned server_among(const struct config *config, unsigned usable)
 	return config->ports.pool == 0 ? 1 : pool_size(config, usable);
 }
 
+static void tell_of_snapshot(
+	const char *path, void (*say)(enum preflight_level, const char *text, void *arg), void *arg)
+{
+	char folder[PATH_FOLDER], text[PATH_FOLDER + 100];
+	struct stat st;
+	if (path == NULL || (size_t)snprintf(folder, sizeof(folder), "%s", path) >= sizeof(folder))
+		return;
+	bool is_folder = stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+	if (is_folder)
+		snprintf(text, sizeof(text), "cache.snapshot: %s is a directory; name a file in it", path);
+	*strrchr(folder, '/') = '\0';
+	bool has_folder =
+		folder[0] == '\0' || (stat(folder, &st) == 0 && S_ISDIR(st.st_mode)) || state_is_usual(folder);
+	if (!has_folder)
+		snprintf(text, sizeof(text), "cache.snapshot: there is no directory %s; make it, or name another file",
+			folder);
+	if (is_folder || !has_folder)
+		say(PREFLIGHT_WARNING, text, arg);
+}
+
+/* What the configuration asks of this machine beside ports. */
+static void tell_of_machine(
+	const struct config *config, void (*say)(enum preflight_level, const char *text, void *arg), void *arg)
+{
+	char text[400];
+	struct places places;
+	unsigned cores = worker_cores();
+	if (config->pin && config->workers != CONFIG_WORKERS_AUTO && config->workers > cores) {
+		snprintf(text, sizeof(text), "pin: %u workers share %u core%s; write workers: %u or fewer",
+			config->workers, cores, cores == 1 ? "" : "s", cores);
+		say(PREFLIGHT_WARNING, text, arg);
+	}
+	if (places_find(&places, config, text, sizeof(text)) != 0)
+		say(PREFLIGHT_WARNING, text, arg);
+	places_free(&places);
+	tell_of_snapshot(config->cache.snapshot, say, arg);
+}
+
 void server_preflight(const struct config *config, const struct usable *usable, const struct port_range *range,
 	void (*say)(enum preflight_level, const char *text, void *arg), void *arg)
 {
@@ -101,6 +142,7 @@ void server_preflight(const struct config *config, const struct usable *usable, 
 		.files = files_allowed(),
 	};
 	preflight(&flight, say, arg);
+	tell_of_machine(config, say, arg);
 }
 
 static void log_line(enum preflight_level level, const char *text, void *arg)
@@ -196,9 +238,9 @@ static int open_listeners(struct server *server, struct worker *worker, char *wh
 {
 	bool by_default = server->config_path == NULL;
 	for (size_t i = 0; i < server->places.count; i++) {
-		bool is_found = i >= server->config->listen_count; /* an interface has it: now, or since a moment */
-		int ret = listen_open(worker, &server->places.addr[i], why, size);
-		if (ret == E_UNREACH && ((by_default && i > 0) || is_found))
+		bool is_found = i >= server->config->listen_count; /* an interface has it: now, or in a moment */
+		int ret = listen_open(worker, &server->places.addr[i], is_found, why, size);
+		if (ret == E_UNREACH && by_default && i > 0)
 			log_notice("%s", why);
 		else if (ret != 0)
 			return ret;
@@ -275,6 +317,7 @@ int server_init(struct server *server, struct config *config, const char *config
 	server->settings = settings;
 	server->anchors = anchors_ref(settings->options.anchors);
 	server->anchor_keeper = anchor_keeper_new(server, server->anchors, config->dnssec.rollover);
+	rcu_prepare();
 	make_shared(server);
 	server->workers = count_workers(config);
 	server->worker = aligned_alloc(64, server->workers * sizeof(*server->worker));
@@ -538,6 +581,8 @@ static void drain(struct server *server)
 
 void server_stop(struct server *server)
 {
+	for (size_t i = 0; i < server->first->xdp_count; i++)
+		xdp_untie(server->xdp[i]);
 	for (unsigned i = 0; i < server->workers; i++)
 		worker_join(&server->worker[i]);
 	for (unsigned i = 0; i < server->workers; i++)

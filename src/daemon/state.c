@@ -45,18 +45,23 @@ static void give_folder(const char *path, const char *user)
 	close(fd);
 }
 
+bool state_is_usual(const char *folder)
+{
+	char usual[PATH_FOLDER];
+	return path_state_dir(usual, sizeof(usual)) == 0 && strcmp(folder, usual) == 0;
+}
+
 /* A folder that somebody else made and the configuration names stays as it is. */
 static void prepare_folder_of(const char *file, const char *user)
 {
-	char folder[PATH_FOLDER], usual[PATH_FOLDER];
+	char folder[PATH_FOLDER];
 	bool is_new;
 	if (file == NULL || (size_t)snprintf(folder, sizeof(folder), "%s", file) >= sizeof(folder))
 		return;
 	*strrchr(folder, '/') = '\0';
 	if (folder[0] == '\0' || path_make_folder(folder, &is_new) != 0)
 		return; /* opening the file says what is wrong */
-	bool is_usual = path_state_dir(usual, sizeof(usual)) == 0 && strcmp(folder, usual) == 0;
-	if (geteuid() == 0 && (is_new || is_usual))
+	if (geteuid() == 0 && (is_new || state_is_usual(folder)))
 		give_folder(folder, user);
 }
 
@@ -67,7 +72,12 @@ void state_prepare(const struct config *config)
 	char anchors[PATH_FOLDER + 16];
 	if (config->dnssec.validate && config->dnssec.rollover && path_state_dir(anchors, PATH_FOLDER) == 0)
 		prepare_folder_of(strcat(anchors, "/anchors"), config->user);
-	prepare_folder_of(config->cache.snapshot, config->user);
+	const char *snapshot = config->cache.snapshot, *end = snapshot != NULL ? strrchr(snapshot, '/') : NULL;
+	char folder[PATH_FOLDER] = "";
+	if (end != NULL && (size_t)(end - snapshot) < sizeof(folder))
+		memcpy(folder, snapshot, (size_t)(end - snapshot));
+	if (state_is_usual(folder)) /* any other has to be there: a slip of the pen makes none */
+		prepare_folder_of(snapshot, config->user);
 	if (config->web.listen_count > 0)
 		prepare_folder_of(config->web.votes, config->user);
 }

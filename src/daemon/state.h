@@ -9,3 +9,5 @@
 
 /* Makes them, and gives them to the user that the daemon becomes. */
 void state_prepare(const struct config *config) __attribute__((nonnull));
+/* Whether that is the folder that berthd makes for itself. */
+bool state_is_usual(const char *folder) __attribute__((nonnull));

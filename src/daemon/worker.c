@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/arena.h"
 #include "base/error.h"
@@ -96,26 +97,32 @@ void worker_apply(struct worker *worker, const struct settings *settings)
 	worker->access = (struct access_list){.allow = allow, .count = settings->allow_count};
 }
 
-/* The cores that this process may run on: a container's, or those that taskset left it. */
-static void cores_of_process(cpu_set_t *cores)
+/* The cores that this process may run on: a container's, or those that taskset left it. False on machines with more cores
+ * than a cpu_set_t has bits. */
+static bool cores_of_process(cpu_set_t *cores)
 {
 	CPU_ZERO(cores);
-	if (sched_getaffinity(0, sizeof(*cores), cores) != 0 || CPU_COUNT(cores) == 0)
-		CPU_SET(0, cores);
+	return sched_getaffinity(0, sizeof(*cores), cores) == 0 && CPU_COUNT(cores) > 0;
 }
 
 unsigned worker_cores(void)
 {
 	cpu_set_t cores;
-	cores_of_process(&cores);
-	return (unsigned)CPU_COUNT(&cores);
+	if (cores_of_process(&cores))
+		return (unsigned)CPU_COUNT(&cores);
+	long count = sysconf(_SC_NPROCESSORS_ONLN);
+	return count > 0 ? (unsigned)count : 1;
 }
 
 /* To the core of its number among those; with more workers than cores they share. */
 static void pin_to_core(const struct worker *worker)
 {
 	cpu_set_t cores, one;
-	cores_of_process(&cores);
+	if (!cores_of_process(&cores)) {
+		log_warning("worker %u runs where the kernel likes: it is not known which cores there are (pin)",
+			worker->index);
+		return;
+	}
 	unsigned skip = worker->index % (unsigned)CPU_COUNT(&cores);
 	size_t core = 0;
 	while (!CPU_ISSET(core, &cores) || skip-- > 0)

@@ -5,9 +5,12 @@
 #include <libknot/error.h>
 #include <libknot/xdp/eth.h>
 #include <linux/capability.h>
+#include <net/if_arp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "base/arena.h"
@@ -65,11 +68,28 @@ int xdp_queue_open(const struct config_xdp *conf, unsigned queue, bool load_prog
 	return ret;
 }
 
+/* False for what is no Ethernet, such as the loopback interface. */
+static bool read_mac(struct xdp *xdp)
+{
+	struct ifreq request = {0};
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	memcpy(request.ifr_name, xdp->conf->interface, sizeof(request.ifr_name)); /* both IF_NAMESIZE, with the zero */
+	bool is = fd >= 0 && ioctl(fd, SIOCGIFHWADDR, &request) == 0 && request.ifr_hwaddr.sa_family == ARPHRD_ETHER;
+	memcpy(xdp->mac, request.ifr_hwaddr.sa_data, sizeof(xdp->mac));
+	if (fd >= 0)
+		close(fd);
+	return is;
+}
+
 static int measure(struct xdp *xdp, char *why, size_t size)
 {
 	const struct config_xdp *conf = xdp->conf;
 	int mtu = knot_eth_mtu(conf->interface), queues = knot_eth_queues(conf->interface);
 	xdp->index = if_nametoindex(conf->interface);
+	if (!read_mac(xdp)) {
+		snprintf(why, size, "it is no Ethernet; XDP serves no other");
+		return E_INVAL;
+	}
 	if (!privilege_has(CAPABILITIES)) {
 		snprintf(why, size,
 			"XDP needs CAP_NET_ADMIN, CAP_NET_RAW and CAP_SYS_ADMIN at the start; start berthd as root");
@@ -137,12 +157,19 @@ int xdp_open(struct xdp **out, struct server *server, const struct config_xdp *c
 	return ret;
 }
 
+void xdp_untie(struct xdp *xdp)
+{
+	if (xdp != NULL && xdp->tie >= 0)
+		close(xdp->tie);
+	if (xdp != NULL)
+		xdp->tie = -1;
+}
+
 void xdp_close(struct xdp *xdp)
 {
 	if (xdp == NULL)
 		return;
-	if (xdp->tie >= 0)
-		close(xdp->tie);
+	xdp_untie(xdp);
 	for (unsigned i = 0; xdp->socket != NULL && i < xdp->queues; i++)
 		knot_xdp_deinit(xdp->socket[i]);
 	free(xdp->socket);

@@ -17,4 +17,6 @@
  * what is the matter and what to do. */
 int xdp_open(struct xdp **xdp, struct server *server, const struct config_xdp *conf, char *why, size_t size)
 	__attribute__((nonnull, warn_unused_result));
+/* Takes the program off: queries go to the ordinary sockets from now on. NULL: nothing. */
+void xdp_untie(struct xdp *xdp);
 void xdp_close(struct xdp *xdp);

@@ -17,6 +17,11 @@ int xdp_open(struct xdp **xdp, struct server *server, const struct config_xdp *c
 	return E_NOENT;
 }
 
+void xdp_untie(struct xdp *xdp)
+{
+	(void)xdp;
+}
+
 void xdp_close(struct xdp *xdp)
 {
 	(void)xdp;

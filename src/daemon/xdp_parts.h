@@ -18,6 +18,7 @@ struct xdp {
 	unsigned index; /* of the interface */
 	int tie;        /* while it is open, the program is on the interface */
 	size_t mtu;
+	uint8_t mac[6];
 	struct places local;        /* the interface's own addresses, as at the start */
 	knot_xdp_socket_t **socket; /* one for each queue; NULL once a listener has it */
 	unsigned queues;

@@ -139,9 +139,8 @@ int xdp_program_tie(const struct config_xdp *conf, unsigned index, char *why, si
 {
 	if (find_program(index) != 0) {
 		snprintf(why, size,
-			"another XDP program is on the interface; stop what has put it there, or take it off with `ip "
-			"link "
-			"set dev %s xdp off`",
+			"another XDP program is on the interface, of a second berthd perhaps; stop what has put it "
+			"there (`ip link set dev %s xdp off` takes off what was left behind)",
 			conf->interface);
 		return -1;
 	}

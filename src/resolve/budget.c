@@ -20,6 +20,11 @@ void budget_init(struct budget *budget, uint64_t now_us)
 	};
 }
 
+bool budget_has_all_questions(const struct budget *budget)
+{
+	return budget->left[BUDGET_QUESTION] == LIMIT_QUESTIONS;
+}
+
 int budget_take(struct budget *budget, enum budget_line line, uint64_t now_us)
 {
 	if (now_us >= budget->deadline_us)

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <stddef.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 enum budget_line {
@@ -28,6 +29,8 @@ struct budget {
 };
 
 void budget_init(struct budget *budget, uint64_t now_us);
+/* No question to a server was taken from it. */
+bool budget_has_all_questions(const struct budget *budget);
 /* 0, E_BUDGET when the line is spent, E_TIMEOUT when the deadline has passed. */
 int budget_take(struct budget *budget, enum budget_line line, uint64_t now_us) __attribute__((warn_unused_result));
 const char *budget_line_text(enum budget_line line);

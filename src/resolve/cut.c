@@ -155,7 +155,9 @@ static bool try_cached(struct cut *cut, struct request *rq, const uint8_t *zone)
 	*cut = (struct cut){.zone = zone, .age_s = found.age_s, .expire_s = clock_wall_s() + found.set[0]->ttl_s};
 	add_servers(cut, rq, found.set[0]);
 	add_cached_addresses(cut, rq);
-	cuts_keep(rq->resolver->cuts, cut);
+	/* Not by a request that began before a reload: what it may ask is not what is asked now. */
+	if (memcmp(&rq->options, &rq->resolver->options, sizeof(rq->options)) == 0)
+		cuts_keep(rq->resolver->cuts, cut);
 	return is_usable(cut);
 }
 

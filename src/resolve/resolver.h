@@ -75,6 +75,7 @@ struct outcome {
 	const struct answer_wire *wire;
 	const struct answer_key *key;
 	const struct story *story; /* NULL unless asked for */
+	bool is_known;             /* no server had to be asked */
 	struct arena *arena;       /* of the lookup: scratch for the callback */
 	uint64_t elapsed_us;
 };
