@@ -12,6 +12,7 @@ import signal
 import socket
 import struct
 import subprocess
+import time
 from pathlib import Path
 from typing import Any, Callable, Iterator
 
@@ -249,6 +250,49 @@ def test_more_than_can_be_looked_up(begin) -> None:
             assert sock.recv(65535)[:2] == struct.pack("!H", n)
 
 
+def test_frames_that_came_while_the_link_went_down_are_read(begin) -> None:
+    """poll(2) says nothing of them while it is down, and nobody is woken for them when it is up again."""
+    pair, daemon = begin()
+    pair.ask(question("www.example"), HERE4)
+    before = by_xdp(daemon)
+    os.kill(daemon.process.pid, signal.SIGSTOP)
+    with pair.socket(HERE4, socket.SOCK_DGRAM) as sock:
+        sock.connect((HERE4, 53))
+        for n in range(1000):
+            sock.send(question("www.example").to_wire())
+            time.sleep(0.001 if n % 50 == 0 else 0)
+    sh("ip link set %s down" % NEAR)
+    os.kill(daemon.process.pid, signal.SIGCONT)
+    time.sleep(0.2)
+    sh("ip link set %s up" % NEAR)
+    wait_until(lambda: by_xdp(daemon) - before == 1000)
+
+
+def test_the_loopback_and_addresses_that_are_not_ready(tmp_path: Path) -> None:
+    """Loopback interfaces have sockets alone. An IPv6 address whose duplicates are still looked for is served once it is there."""
+    sh("ip link add early0 type veth peer name early1")
+    sh("ip link set early1 up; ip link set early0 up; ip -6 addr add fd0a::1/64 dev early0")
+    daemon = Daemon(tmp_path / "berthd", {"listen": ["lo@53 xdp", "early0@53 xdp"], "workers": 1}).start()
+    try:
+        assert "lo@53 xdp: it is no Ethernet; XDP serves no other; ordinary sockets serve it" in daemon.log
+        assert "cannot listen" not in daemon.log and "fd0a::1@53" in daemon.log
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+            sock.settimeout(PATIENCE_S)
+            sock.sendto(question("localhost").to_wire(), ("127.0.0.1", 53))
+            assert dns.message.from_wire(sock.recv(4096)).answer
+
+        def over_tcp() -> bool:
+            try:
+                with socket.create_connection(("fd0a::1", 53), timeout=PATIENCE_S):
+                    return True
+            except OSError:
+                return False
+
+        wait_until(over_tcp)
+    finally:
+        daemon.finish()
+
+
 # What is not for it.
 
 
@@ -330,6 +374,9 @@ def hostile(frames: Frames, wire: bytes) -> list[bytes]:
     bad += [ip6(udp(wire, length=length)) for length in (0, 7, 9, 65535)]
     bad += [ip6(struct.pack("!BBHI", 17, 0, 1, 1) + udp(wire), kind=44), ip6(b"\x11\0\0\0\0\0\0\0" + udp(wire), kind=0)]
     bad += [ip6(udp(wire), source=source) for source in ("::1", "::", "ff02::1", "::ffff:127.0.0.1", HERE6)]
+    good = ip4(udp(wire))  # for other hosts and for all; from a group
+    bad += [to + good[6:] for to in (b"\xff" * 6, b"\x02\0\xde\xad\xbe\xef", b"\x01\0\x5e\0\0\1")]
+    bad += [good[:6] + b"\x03" + good[7:]]
     bad += [ip4(udp(wire))[:size] for size in (14, 15, 20, 33, 34, 41, 42, 43)]
     return bad
 

@@ -2,6 +2,7 @@
 #include "unit/unit.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "base/error.h"
 #include "base/hash.h"
@@ -324,6 +325,70 @@ static void test_threads(void **state)
 	}
 }
 
+static unsigned put_many(const char *letter, unsigned count)
+{
+	unsigned kept = 0;
+	for (unsigned i = 0; i < count; i++) {
+		char name[32];
+		snprintf(name, sizeof(name), "%s%u.example", letter, i);
+		put(name, A, CACHE_POSITIVE, RANK_ANSWER, 300, "\0\0\0\1");
+		kept += get(name, A, RANK_ANSWER, NULL) == 1;
+		arena_reset(&arena);
+	}
+	return kept;
+}
+
+/* A reload makes the cache smaller than its tables alone have become: it goes on, and is within its limit soon. */
+static void test_limit_lowered(void **state)
+{
+	struct rrcache_conf small = {.bytes = 400 << 10, .ttl_max_s = 86400};
+	struct rrcache_state now;
+	(void)state;
+	assert_int_equal(put_many("a", 120000), 120000);
+	rrcache_configure(cache, &small);
+	assert_true(put_many("b", 4000) > 3000);
+	rrcache_state(cache, &now);
+	assert_true(now.bytes <= small.bytes && now.entries > 1000);
+	rrcache_clear(cache);
+	rrcache_state(cache, &now);
+	assert_true(now.entries == 0 && now.bytes < 200 << 10);
+}
+
+static atomic_bool is_over;
+
+static void *put_on(void *arg)
+{
+	struct arena mine;
+	arena_init(&mine);
+	for (uintptr_t i = (uintptr_t)arg; !is_over; i += 2) {
+		char name[32];
+		snprintf(name, sizeof(name), "n%zu.example", (size_t)(i % 20000));
+		const struct rrset *set = set_a(&mine, name, 300, "\0\0\0\1");
+		store(&(struct cache_key){.name = set->owner, .type = A, .space = CACHE_RRSET}, CACHE_POSITIVE,
+			RANK_ANSWER, 300, &set, 1);
+		arena_reset(&mine);
+	}
+	arena_deinit(&mine);
+	return NULL;
+}
+
+/* The limit goes up and down while others put. */
+static void test_limit_while_put(void **state)
+{
+	pthread_t thread[2];
+	(void)state;
+	is_over = false;
+	for (uintptr_t i = 0; i < 2; i++)
+		pthread_create(&thread[i], NULL, put_on, (void *)i);
+	for (unsigned i = 0; i < 1000000; i++) {
+		struct rrcache_conf other = {.bytes = i % 2 ? 16 << 20 : 64 << 10, .ttl_max_s = 86400};
+		rrcache_configure(cache, &other);
+	}
+	is_over = true;
+	for (int i = 0; i < 2; i++)
+		pthread_join(thread[i], NULL);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
 
 /* RFC 8767: what has expired is there for whoever asks for it, for so long, with a short TTL. */
@@ -374,6 +439,8 @@ int main(void)
 		TEST(test_bytes),
 		TEST(test_no_bytes),
 		TEST(test_threads),
+		TEST(test_limit_lowered),
+		TEST(test_limit_while_put),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -125,7 +125,7 @@ static void test_damage(void **state)
 		assert_int_equal(snapshot_save(cache, path, &result), 0);
 		assert_int_equal(truncate(path, len), 0);
 		int ret = snapshot_load(cache, path, &stop, &result);
-		assert_int_equal(ret, len < 16 ? E_EXIST : E_MALFORMED);
+		assert_int_equal(ret, len == 0 ? E_NOENT : len < 16 ? E_EXIST : E_MALFORMED); /* empty: as if none */
 	}
 }
 
@@ -169,12 +169,28 @@ static void test_files(void **state)
 	assert_int_equal(snapshot_load(cache, path, &now, &result), E_CANCELED);
 }
 
+/* A record that says that its name has no bytes, and whose bytes are none. */
+static void test_no_name(void **state)
+{
+	struct {
+		uint32_t size, stored_s, expire_s;
+		uint16_t type, count;
+		uint8_t kind, rank, space, name_len;
+	} head = {.expire_s = UINT32_MAX, .type = 1, .kind = CACHE_NODATA};
+	(void)state;
+	uint8_t *copy = malloc(sizeof(head)); /* so that ASan sees what is read behind it */
+	memcpy(copy, &head, sizeof(head));
+	assert_int_equal(rrcache_load(cache, copy, sizeof(head)), 0);
+	free(copy);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_round, begin, end),
 		cmocka_unit_test_setup_teardown(test_damage, begin, end),
 		cmocka_unit_test_setup_teardown(test_hostile_entries, begin, end),
+		cmocka_unit_test_setup_teardown(test_no_name, begin, end),
 		cmocka_unit_test_setup_teardown(test_files, begin, end),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
