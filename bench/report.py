@@ -112,6 +112,9 @@ def remarks(run: Run) -> str:
             share = figures.median(run, name, key) if key.endswith(" failed") else 0
             if share > FAILED:
                 out.append("* %s, *%s*: %.1f %% unanswered or SERVFAIL." % (name, key.removesuffix(" failed"), 100 * share))
+    own, floor = figures.median(run, "berthd", "hot"), figures.median(run, ECHO, "hot")
+    if own and floor:
+        out.append("* *hot*: berthd / echo = %.2f." % (own / floor))
     late = [figures.median(run, name, key) for name, rows in run["figures"].items() for key in rows if key.endswith(" late")]
     if late:
         out.append("* 99 %% of the questions of *latency* and *beside* left within %s us of when they were due (the worst of the "
@@ -152,7 +155,7 @@ def pictures(run: Run) -> dict[str, str]:
     debian = run["debian"]
     out = {}
     for key, rows, what, legend in (
-            ("cpu", CPU, "CPU microseconds a question", ("user", "kernel")),
+            ("cpu", CPU, "CPU microseconds a question, less is better", ("user", "kernel")),
             ("time", TIME, "Throughput, latency and start", None), ("memory", MEMORY, "Memory a record", None)):
         panels = [panel(run, row, key == "cpu") for row in rows if figures.values(run, "berthd", row.key)]
         if panels:
@@ -176,7 +179,7 @@ that work, hold better. A cell is the median of the rounds with the smallest and
 * Two labs: one unsigned, one whose root, top-level domains and domains are all signed (P-256), where all validate.
 * CPU is what the scheduler counted for all threads of the process. How much of it was the kernel's comes from the ticks of `/proc/PID/stat`, of 10 ms: good for works of seconds, rough for
   *cold*, *signed* and *mix*.
-* *hot*: %(hot)s questions, 64 under way. *echo* is a program that sends back what came: the floor of the kernel's share, and the most that the load can ask.
+* *hot*: %(hot)s questions, 64 under way. *echo* is a program that does nothing but send back what came: about what the kernel takes of each figure (its answers are a little shorter).
 * *tcp*: %(tcp)s questions over 16 connections, up to 4 under way on each, closed and opened anew after 100.
 * *latency*: open loop for %(latency)d s at half the throughput of the fastest of the others in the first round; each latency counts from when the question was due. Buckets are 3 %% wide.
   *lost* stands where so many were not answered that there is no such figure: that is more than this resolver can do, or it had to share its core with other work of the machine.

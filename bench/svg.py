@@ -59,6 +59,7 @@ def _legend(words: tuple[str, str]) -> str:
         out.append('<rect class="own%s" x="%d" y="%d" width="12" height="12"/>' % (more, x, MARGIN))
         out.append(_text(x + 18, MARGIN + 10, word))
         x += 40 + 7 * len(word)
+    out.append(_text(x, MARGIN + 10, "(blue: berthd; the others grey)", "unit"))
     return "\n".join(out)
 
 
