@@ -317,7 +317,6 @@ int server_init(struct server *server, struct config *config, const char *config
 	server->settings = settings;
 	server->anchors = anchors_ref(settings->options.anchors);
 	server->anchor_keeper = anchor_keeper_new(server, server->anchors, config->dnssec.rollover);
-	rcu_prepare();
 	make_shared(server);
 	server->workers = count_workers(config);
 	server->worker = aligned_alloc(64, server->workers * sizeof(*server->worker));
@@ -344,6 +343,7 @@ int server_init(struct server *server, struct config *config, const char *config
 
 int server_start(struct server *server, char *why, size_t size)
 {
+	rcu_prepare(); /* a thread: after the process has given up its rights, or it would keep them */
 	int ret = make_reserve(server, why, size);
 	if (ret != 0)
 		return ret;

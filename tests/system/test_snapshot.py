@@ -21,6 +21,7 @@ def upstream(daemon: Daemon) -> int:
 def test_a_restart_keeps_the_cache(start: Callable[..., Daemon]):
     daemon = start()
     file = daemon.directory / "kept" / "cache"
+    file.parent.mkdir()
     daemon.finish()
     daemon = start(cache={"snapshot": file})
     answer = rdatas(ask("www.nodata.lab"))
@@ -30,6 +31,17 @@ def test_a_restart_keeps_the_cache(start: Callable[..., Daemon]):
     daemon.start()
     wait_until(lambda: "are back" in daemon.log)
     assert rdatas(ask("www.nodata.lab")) == answer and upstream(daemon) == 0
+
+
+def test_a_folder_that_is_not_there_is_not_made(start: Callable[..., Daemon]):
+    daemon = start()
+    folder = daemon.directory / "slip"
+    daemon.finish()
+    daemon = start(cache={"snapshot": folder / "cache"})
+    assert "cache.snapshot: there is no directory %s; make it, or name another file" % folder in daemon.log
+    assert "No such file or directory" in tool(daemon, "cache", "save").stderr
+    daemon.finish()
+    assert not folder.exists()
 
 
 def test_saved_when_asked(start: Callable[..., Daemon]):

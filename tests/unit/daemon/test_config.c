@@ -376,9 +376,9 @@ static const struct wrong wrongs[] = {
 		"b.yaml:1: listen: an empty list; name at least one address, or take the key away for 127.0.0.1 "
 		"and ::1"},
 	{"listen:\n- 127.0.0.1\n- localhost\n", "b.yaml:3: listen: \"localhost\" is not an address; write ADDRESS or "
-						"ADDRESS@PORT, for example 127.0.0.1@53"},
+						"ADDRESS@PORT, for example 127.0.0.1@53, or INTERFACE@PORT xdp"},
 	{"listen: [127.0.0.1@70000]\n", "b.yaml:1: listen: \"127.0.0.1@70000\" is not an address; write ADDRESS or "
-					"ADDRESS@PORT, for example 127.0.0.1@53"},
+					"ADDRESS@PORT, for example 127.0.0.1@53, or INTERFACE@PORT xdp"},
 	{"listen: [\"::1\",\n  \"::1@53\"]\n", "b.yaml:2: listen: \"::1@53\" is named twice; keep one of them"},
 	{"listen: [eth0@0 xdp]\n",
 		"b.yaml:1: listen: \"eth0@0 xdp\" is not an interface for XDP; write INTERFACE@PORT xdp, "
