@@ -181,9 +181,10 @@ that work, hold better. A cell is the median of the rounds with the smallest and
   *cold*, *signed* and *mix*.
 * *hot*: %(hot)s questions, 64 under way. *echo* is a program that does nothing but send back what came: about what the kernel takes of each figure (its answers are a little shorter).
 * *tcp*: %(tcp)s questions over 16 connections, up to 4 under way on each, closed and opened anew after 100.
-* *latency*: open loop for %(latency)d s at half the throughput of the fastest of the others in the first round; each latency counts from when the question was due. Buckets are 3 %% wide.
+* *latency*: open loop at half the throughput of the fastest of the others in the first round; each latency counts from when the question was due. Buckets are 3 %% wide. The figure of a
+  round is the median of %(latency)d seconds: now and then this machine stands still for 0.08 to 0.1 s, whoever it serves, which is all of the slowest hundredth of some seconds.
   *lost* stands where so many were not answered that there is no such figure: that is more than this resolver can do, or it had to share its core with other work of the machine.
-* *beside*: the same at %(beside_hot)s/s for %(beside)d s, alone and then with %(beside_cold)s cold names a second out of a second load.
+* *beside*: the same at %(beside_hot)s/s, the median of %(beside)d seconds, alone and then with %(beside_cold)s cold names a second out of a second load.
 * *missing* and *missing-signed* ask names that do not exist, in zones that do. Of signed zones berthd, Knot Resolver and PowerDNS answer from proofs given before (RFC 8198); Unbound and BIND have that off by default.
 * *memory*: growth of all pages that the process can write and has touched, of its own and of files it maps (Knot Resolver keeps its cache in such a file). *memory-a* asks for one A record each of one zone: the like
   of it for all. PowerDNS and Unbound hold an answer twice, as records and as a message; so does berthd, as the rrset and its answer in wire form.

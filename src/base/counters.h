@@ -21,7 +21,7 @@
 	X(QUERIES_REFUSED, "queries.refused",                                                                          \
 		"refused: access.allow does not name the client, or no such thing is answered")                        \
 	X(ANSWERS_CACHED, "answers.cached", "answered from the answer cache")                                          \
-	X(ANSWERS_KNOWN, "answers.known", "answered from the rrset cache, without a question to a server")             \
+	X(ANSWERS_KNOWN, "answers.known", "answered without a question to a server: from the rrset cache, or at once") \
 	X(ANSWERS_MERGED, "answers.merged", "joined a lookup that was under way")                                      \
 	X(ANSWERS_STALE, "answers.stale", "answered with what had expired, for want of better")                        \
 	X(ANSWERS_PREFETCHED, "answers.prefetched", "looked up again before they expired")                             \

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/arena.h"
@@ -21,7 +22,7 @@
 #include "ports/history_rows.h"
 #include "ports/history_watch.h"
 
-enum { PERIOD_US = 1000000, QUEUE_FIRST = 256, REASON = 600, BATCH_LEAST = 2 * PACK_LOAN, BATCH_SHARE = 32 };
+enum { PERIOD_US = 1000000, QUEUE_FIRST = 256, REASON = 600, BATCH_LEAST = 2 * PACK_LOAN, BATCH_SHARE = 32, NICE = 10 };
 
 /* Loans that wait for the disk. */
 struct queue {
@@ -233,9 +234,16 @@ static void sleep_until(struct history *history, uint64_t until_us)
 	}
 }
 
+/* Nobody waits for this thread: where it shares a core with a worker, the worker goes first. */
+static void step_back(void)
+{
+	(void)setpriority(PRIO_PROCESS, (id_t)gettid(), NICE);
+}
+
 static void *run(void *arg)
 {
 	struct history *history = arg;
+	step_back();
 	while (history->rows != NULL && !is_ending(history)) {
 		sleep_until(history, clock_mono_us() + PERIOD_US);
 		write_all(history);

@@ -255,7 +255,7 @@ static void deliver(struct job *job, struct answer *answer, int ret)
 		.wire = &wire,
 		.key = &job->key,
 		.story = job->request.story,
-		.is_known = budget_has_all_questions(&job->request.budget),
+		.is_known = answer->rcode != KNOT_RCODE_SERVFAIL && budget_has_all_questions(&job->request.budget),
 		.arena = &job->request.arena,
 		.elapsed_us = now_us - job->begin_us,
 	};

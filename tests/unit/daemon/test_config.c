@@ -403,7 +403,7 @@ static const struct wrong wrongs[] = {
 						   "of each"},
 	{"listen: [eth0@53 xdq]\n",
 		"b.yaml:1: listen: \"eth0@53 xdq\" is not an address; write ADDRESS or ADDRESS@PORT, for "
-		"example 127.0.0.1@53"},
+		"example 127.0.0.1@53, or INTERFACE@PORT xdp"},
 	{"workers: many\n",
 		"b.yaml:1: workers: \"many\" is not a number of workers; write 1 to 256, or 0 for one per core"},
 	{"workers: 257\n",
