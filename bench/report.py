@@ -115,6 +115,8 @@ def remarks(run: Run) -> str:
     own, floor = figures.median(run, "berthd", "hot"), figures.median(run, ECHO, "hot")
     if own and floor:
         out.append("* *hot*: berthd / echo = %.2f." % (own / floor))
+    if run["facts"].get("apart"):
+        out.append("* " + run["facts"]["apart"])
     late = [figures.median(run, name, key) for name, rows in run["figures"].items() for key in rows if key.endswith(" late")]
     if late:
         out.append("* 99 %% of the questions of *latency* and *beside* left within %s us of when they were due (the worst of the "
