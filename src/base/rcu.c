@@ -1,5 +1,5 @@
-/* Decides how liburcu's thread begins, and what ThreadSanitizer is told of liburcu, which it cannot look into: that all who read have ended before anything
- * is freed. */
+/* Decides how liburcu's thread begins, and what ThreadSanitizer is told of liburcu, which it cannot look into: that all
+ * who read have ended before anything is freed. */
 #include <signal.h>
 #include <stdbool.h>
 

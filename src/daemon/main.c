@@ -15,6 +15,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "daemon/config.h"
+#include "daemon/machine.h"
 #include "daemon/privilege.h"
 #include "daemon/server.h"
 #include "daemon/settings.h"
@@ -98,6 +99,7 @@ static void print_findings(const struct config *config, const char *path, const 
 	printf("%s: good; %u usable port%s\n", path != NULL ? path : "defaults", usable->count[PORT_USABLE],
 		usable->count[PORT_USABLE] == 1 ? "" : "s");
 	server_preflight(config, usable, &config->ports.range, print_line, NULL);
+	machine_preflight(config, print_line, NULL);
 }
 
 static void print_findings_json(const struct config *config, const struct usable *usable)
@@ -105,6 +107,7 @@ static void print_findings_json(const struct config *config, const struct usable
 	json_t *lines = json_array();
 	unsigned count = usable->count[PORT_USABLE];
 	server_preflight(config, usable, &config->ports.range, append_line, lines);
+	machine_preflight(config, append_line, lines);
 	json_t *findings = json_pack("{s:i, s:f, s:o}", "usable", (int)count, "bits",
 		port_bits(server_among(config, count)), "lines", lines);
 	json_dumpf(findings, stdout, JSON_COMPACT | JSON_ENSURE_ASCII);

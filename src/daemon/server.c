@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/arena.h"
@@ -15,13 +14,13 @@
 #include "base/hash.h"
 #include "base/limits.h"
 #include "base/log.h"
-#include "base/paths.h"
 #include "base/rcu.h"
 #include "cache/denials.h"
 #include "daemon/anchor_keeper.h"
 #include "daemon/cache_keeper.h"
 #include "daemon/chronicle.h"
 #include "daemon/control.h"
+#include "daemon/machine.h"
 #include "daemon/listen.h"
 #include "daemon/settings.h"
 #include "daemon/state.h"
@@ -90,44 +89,6 @@ unsigned server_among(const struct config *config, unsigned usable)
 	return config->ports.pool == 0 ? 1 : pool_size(config, usable);
 }
 
-static void tell_of_snapshot(
-	const char *path, void (*say)(enum preflight_level, const char *text, void *arg), void *arg)
-{
-	char folder[PATH_FOLDER], text[PATH_FOLDER + 100];
-	struct stat st;
-	if (path == NULL || (size_t)snprintf(folder, sizeof(folder), "%s", path) >= sizeof(folder))
-		return;
-	bool is_folder = stat(path, &st) == 0 && S_ISDIR(st.st_mode);
-	if (is_folder)
-		snprintf(text, sizeof(text), "cache.snapshot: %s is a directory; name a file in it", path);
-	*strrchr(folder, '/') = '\0';
-	bool has_folder =
-		folder[0] == '\0' || (stat(folder, &st) == 0 && S_ISDIR(st.st_mode)) || state_is_usual(folder);
-	if (!has_folder)
-		snprintf(text, sizeof(text), "cache.snapshot: there is no directory %s; make it, or name another file",
-			folder);
-	if (is_folder || !has_folder)
-		say(PREFLIGHT_WARNING, text, arg);
-}
-
-/* What the configuration asks of this machine beside ports. */
-static void tell_of_machine(
-	const struct config *config, void (*say)(enum preflight_level, const char *text, void *arg), void *arg)
-{
-	char text[400];
-	struct places places;
-	unsigned cores = worker_cores();
-	if (config->pin && config->workers != CONFIG_WORKERS_AUTO && config->workers > cores) {
-		snprintf(text, sizeof(text), "pin: %u workers share %u core%s; write workers: %u or fewer",
-			config->workers, cores, cores == 1 ? "" : "s", cores);
-		say(PREFLIGHT_WARNING, text, arg);
-	}
-	if (places_find(&places, config, text, sizeof(text)) != 0)
-		say(PREFLIGHT_WARNING, text, arg);
-	places_free(&places);
-	tell_of_snapshot(config->cache.snapshot, say, arg);
-}
-
 void server_preflight(const struct config *config, const struct usable *usable, const struct port_range *range,
 	void (*say)(enum preflight_level, const char *text, void *arg), void *arg)
 {
@@ -142,7 +103,6 @@ void server_preflight(const struct config *config, const struct usable *usable, 
 		.files = files_allowed(),
 	};
 	preflight(&flight, say, arg);
-	tell_of_machine(config, say, arg);
 }
 
 static void log_line(enum preflight_level level, const char *text, void *arg)
@@ -152,6 +112,13 @@ static void log_line(enum preflight_level level, const char *text, void *arg)
 		log_warning("ports: %s", text);
 	else
 		log_notice("ports: %s", text);
+}
+
+static void log_of_machine(enum preflight_level level, const char *text, void *arg)
+{
+	(void)level;
+	(void)arg;
+	log_warning("%s", text);
 }
 
 /* The rules of a configuration; what was changed while running ends with it. */
@@ -164,6 +131,7 @@ static void obey(struct server *server, const struct config *config)
 	free(rules);
 	/* How ports are lent, and how many are held, stays as at the start. */
 	server_preflight(server->first, &server->keeper.usable, &server->keeper.rules.range, log_line, NULL);
+	machine_preflight(server->first, log_of_machine, NULL);
 }
 
 /* As the user that the daemon stays: a port is shared only among sockets of one user (socket(7), SO_REUSEPORT). Ports

@@ -38,7 +38,7 @@ def test_a_folder_that_is_not_there_is_not_made(start: Callable[..., Daemon]):
     folder = daemon.directory / "slip"
     daemon.finish()
     daemon = start(cache={"snapshot": folder / "cache"})
-    assert "cache.snapshot: there is no directory %s; make it, or name another file" % folder in daemon.log
+    assert "warning: cache.snapshot: there is no directory %s; make it, or name another file" % folder in daemon.log
     assert "No such file or directory" in tool(daemon, "cache", "save").stderr
     daemon.finish()
     assert not folder.exists()

@@ -1,0 +1,48 @@
+/* Decides what of a configuration this machine cannot do as it stands, ports apart (ports/preflight.c). */
+#include "daemon/machine.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/paths.h"
+#include "daemon/places.h"
+#include "daemon/state.h"
+#include "daemon/worker.h"
+
+static void tell_of_snapshot(
+	const char *path, void (*say)(enum preflight_level, const char *text, void *arg), void *arg)
+{
+	char folder[PATH_FOLDER], text[PATH_FOLDER + 100];
+	struct stat st;
+	if (path == NULL || (size_t)snprintf(folder, sizeof(folder), "%s", path) >= sizeof(folder))
+		return;
+	bool is_folder = stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+	if (is_folder)
+		snprintf(text, sizeof(text), "cache.snapshot: %s is a directory; name a file in it", path);
+	*strrchr(folder, '/') = '\0';
+	bool has_folder =
+		folder[0] == '\0' || (stat(folder, &st) == 0 && S_ISDIR(st.st_mode)) || state_is_usual(folder);
+	if (!has_folder)
+		snprintf(text, sizeof(text), "cache.snapshot: there is no directory %s; make it, or name another file",
+			folder);
+	if (is_folder || !has_folder)
+		say(PREFLIGHT_WARNING, text, arg);
+}
+
+void machine_preflight(
+	const struct config *config, void (*say)(enum preflight_level, const char *text, void *arg), void *arg)
+{
+	char text[400];
+	struct places places;
+	unsigned cores = worker_cores();
+	if (config->pin && config->workers != CONFIG_WORKERS_AUTO && config->workers > cores) {
+		snprintf(text, sizeof(text), "pin: %u workers share %u core%s; write workers: %u or fewer",
+			config->workers, cores, cores == 1 ? "" : "s", cores);
+		say(PREFLIGHT_WARNING, text, arg);
+	}
+	if (places_find(&places, config, text, sizeof(text)) != 0)
+		say(PREFLIGHT_WARNING, text, arg);
+	places_free(&places);
+	tell_of_snapshot(config->cache.snapshot, say, arg);
+}
