@@ -6,6 +6,7 @@
 #define LIMIT_UDP_QUERY   4096  /* a client's UDP query longer than this is not read whole: dropped and counted */
 #define LIMIT_MESSAGE     65535 /* RFC 1035 4.2.2: a message over TCP has 16 bits of length */
 #define LIMIT_MESSAGE_RRS 4096  /* records kept of one reply; a 64 KiB message could hold 5,461 */
+#define LIMIT_POINTERS    128   /* followed for one name, which has no more labels: chains of thousands cost time */
 #define LIMIT_SIGS                                                                                                     \
 	8 /* signatures kept of an rrset: two algorithms, each rolled over, are four (KeyTrap, CVE-2023-50387) */
 #define LIMIT_SIGNED_BYTES                                                                                             \

@@ -1,5 +1,4 @@
-/* Decides how a reply is read into rrsets and what makes it ours; how a question is written. Parsing of names and rdata
- * is libknot's; grouping, limits and matching are decided here. */
+/* Decides how a reply is read into rrsets and what makes it ours; how a question is written. */
 #include "dns/message.h"
 
 #include <stdlib.h>
@@ -8,69 +7,95 @@
 #include "base/error.h"
 #include "base/limits.h"
 #include "base/random.h"
+#include "dns/record.h"
 
 /* One record while records are being grouped. */
-struct record {
-	const knot_rrset_t *rr;
-	const knot_rdata_t *rdata;
-	uint32_t ttl_s;
+struct entry {
+	struct record rr;
 	uint16_t type; /* the covered type for a signature */
+	uint16_t place;
 	bool is_sig;
-	uint8_t owner_len;
 };
 
-enum { RR_MIN = 11 }; /* root owner, type, class, TTL, length */
+enum {
+	RR_MIN = 11,      /* root owner, type, class, TTL, length */
+	FEW_ENTRIES = 32, /* are sorted as they are: most replies come sorted */
+};
 
 static uint16_t covered_type(const knot_rdata_t *rdata)
 {
 	return rdata->len >= 2 ? knot_wire_read_u16(rdata->data) : KNOT_RRTYPE_RRSIG;
 }
 
+static int compare_owners(const struct record *a, const struct record *b)
+{
+	return a->owner == b->owner ? 0 : memcmp(a->owner, b->owner, a->owner_len);
+}
+
 /* Order: rrsets together, signatures after the records they cover, rdatas in canonical order, equal ones adjacent,
  * signatures as they came. */
-static int compare_records(const void *left, const void *right)
+static int compare_entries(const void *left, const void *right)
 {
-	const struct record *a = left, *b = right;
+	const struct entry *a = left, *b = right;
 	if (a->type != b->type)
 		return a->type < b->type ? -1 : 1;
-	if (a->rr->rclass != b->rr->rclass)
-		return a->rr->rclass < b->rr->rclass ? -1 : 1;
-	if (a->owner_len != b->owner_len)
-		return a->owner_len < b->owner_len ? -1 : 1;
-	int order = memcmp(a->rr->owner, b->rr->owner, a->owner_len);
+	if (a->rr.rclass != b->rr.rclass)
+		return a->rr.rclass < b->rr.rclass ? -1 : 1;
+	if (a->rr.owner_len != b->rr.owner_len)
+		return a->rr.owner_len < b->rr.owner_len ? -1 : 1;
+	int order = compare_owners(&a->rr, &b->rr);
 	if (order != 0)
 		return order;
 	if (a->is_sig != b->is_sig)
 		return a->is_sig ? 1 : -1;
 	if (a->is_sig) /* as they came: only the first few are kept, and a packet holds them side by side */
-		return a->rr < b->rr ? -1 : 1;
-	return knot_rdata_cmp(a->rdata, b->rdata);
+		return a->place < b->place ? -1 : 1;
+	return knot_rdata_cmp(a->rr.rdata, b->rr.rdata);
 }
 
-static bool is_same_rrset(const struct record *a, const struct record *b)
+static void sort(struct entry *entries, size_t count)
 {
-	return a->type == b->type && a->rr->rclass == b->rr->rclass && a->owner_len == b->owner_len &&
-	       memcmp(a->rr->owner, b->rr->owner, a->owner_len) == 0;
+	if (count > FEW_ENTRIES) {
+		qsort(entries, count, sizeof(*entries), compare_entries);
+		return;
+	}
+	for (size_t i = 1; i < count; i++) {
+		size_t to = i;
+		while (to > 0 && compare_entries(&entries[to - 1], &entries[i]) > 0)
+			to--;
+		if (to == i)
+			continue;
+		struct entry moved = entries[i];
+		memmove(&entries[to + 1], &entries[to], (i - to) * sizeof(moved));
+		entries[to] = moved;
+	}
 }
 
-/* Packs the rdatas of sorted records, each once, into one block. */
-static knot_rdataset_t pack(struct arena *arena, const struct record *records, size_t count)
+static bool is_same_rrset(const struct entry *a, const struct entry *b)
+{
+	return a->type == b->type && a->rr.rclass == b->rr.rclass && a->rr.owner_len == b->rr.owner_len &&
+	       compare_owners(&a->rr, &b->rr) == 0;
+}
+
+/* Packs the rdatas of sorted entries, each once, into one block; one alone stays where it is. */
+static knot_rdataset_t pack(struct arena *arena, const struct entry *entries, size_t count)
 {
 	knot_rdataset_t set = {0};
 	size_t size = 0;
 	for (size_t i = 0; i < count; i++)
-		size += knot_rdata_size(records[i].rdata->len);
+		size += knot_rdata_size(entries[i].rr.rdata->len);
+	if (count == 1)
+		return (knot_rdataset_t){.count = 1, .size = (uint32_t)size, .rdata = entries[0].rr.rdata};
 	if (size == 0)
 		return set;
 	uint8_t *at = arena_alloc(arena, size);
 	set.rdata = (knot_rdata_t *)at;
 	for (size_t i = 0; i < count; i++) {
-		const knot_rdata_t *rdata = records[i].rdata;
-		if (i > 0 && knot_rdata_cmp(rdata, records[i - 1].rdata) == 0)
+		const knot_rdata_t *rdata = entries[i].rr.rdata;
+		if (i > 0 && knot_rdata_cmp(rdata, entries[i - 1].rr.rdata) == 0)
 			continue;
 		size_t len = knot_rdata_size(rdata->len);
-		at[len - 1] = 0; /* the padding byte of an odd length */
-		memcpy(at, rdata, sizeof(*rdata) + rdata->len);
+		memcpy(at, rdata, len);
 		at += len;
 		set.count++;
 	}
@@ -78,22 +103,22 @@ static knot_rdataset_t pack(struct arena *arena, const struct record *records, s
 	return set;
 }
 
-static struct rrset make_rrset(struct arena *arena, const struct record *records, size_t count)
+static struct rrset make_rrset(struct arena *arena, const struct entry *entries, size_t count)
 {
 	size_t sigs = 0;
 	uint32_t ttl_s = UINT32_MAX;
 	for (size_t i = 0; i < count; i++) {
-		sigs += records[i].is_sig;
-		if (records[i].ttl_s < ttl_s)
-			ttl_s = records[i].ttl_s;
+		sigs += entries[i].is_sig;
+		if (entries[i].rr.ttl_s < ttl_s)
+			ttl_s = entries[i].rr.ttl_s;
 	}
 	return (struct rrset){
-		.owner = records[0].rr->owner,
-		.type = records[0].type,
-		.rclass = records[0].rr->rclass,
+		.owner = entries[0].rr.owner,
+		.type = entries[0].type,
+		.rclass = entries[0].rr.rclass,
 		.ttl_s = ttl_s,
-		.data = pack(arena, records, count - sigs),
-		.sigs = pack(arena, records + count - sigs, sigs < LIMIT_SIGS ? sigs : LIMIT_SIGS),
+		.data = pack(arena, entries, count - sigs),
+		.sigs = pack(arena, entries + count - sigs, sigs < LIMIT_SIGS ? sigs : LIMIT_SIGS),
 	};
 }
 
@@ -107,53 +132,27 @@ static void settle_lone_sigs(struct rrset *set)
 	set->sigs = (knot_rdataset_t){0};
 }
 
-/* Who asks for RRSIG gets them as an rrset of their own, whatever they cover. */
-static size_t collect(struct record *records, const knot_pktsection_t *section, bool sigs_apart)
+static void group(struct message *msg, struct arena *arena, enum section section, struct entry *entries, size_t count)
 {
-	size_t count = 0;
-	for (uint16_t i = 0; i < section->count; i++) {
-		const knot_rrset_t *rr = knot_pkt_rr(section, i);
-		if (rr->type == KNOT_RRTYPE_OPT || rr->type == KNOT_RRTYPE_TSIG || rr->rrs.count == 0)
-			continue;
-		knot_dname_to_lower(rr->owner);
-		bool is_sig = rr->type == KNOT_RRTYPE_RRSIG && !sigs_apart;
-		records[count++] = (struct record){
-			.rr = rr,
-			.rdata = rr->rrs.rdata,
-			.ttl_s = rr->ttl > INT32_MAX ? 0 : rr->ttl, /* RFC 2181 8 */
-			.type = is_sig ? covered_type(rr->rrs.rdata) : rr->type,
-			.is_sig = is_sig,
-			.owner_len = (uint8_t)knot_dname_size(rr->owner),
-		};
-	}
-	return count;
-}
-
-static void group_section(struct message *msg, struct arena *arena, enum section which, const knot_pkt_t *pkt)
-{
-	const knot_pktsection_t *section = knot_pkt_section(pkt, (knot_section_t)which);
-	if (section->count == 0)
-		return;
-	struct record *records = arena_alloc(arena, section->count * sizeof(*records));
-	size_t count = collect(records, section, msg->question.type == KNOT_RRTYPE_RRSIG);
-	qsort(records, count, sizeof(*records), compare_records);
+	sort(entries, count);
 	struct rrset *sets = arena_alloc(arena, count * sizeof(*sets));
 	uint16_t made = 0;
 	for (size_t begin = 0, end; begin < count; begin = end) {
-		for (end = begin + 1; end < count && is_same_rrset(&records[begin], &records[end]);)
+		for (end = begin + 1; end < count && is_same_rrset(&entries[begin], &entries[end]);)
 			end++;
-		sets[made] = make_rrset(arena, records + begin, end - begin);
+		sets[made] = make_rrset(arena, entries + begin, end - begin);
 		settle_lone_sigs(&sets[made]);
 		made += sets[made].data.size <= LIMIT_RRSET_BYTES;
 	}
-	msg->set[which] = sets;
-	msg->count[which] = made;
+	msg->set[section] = sets;
+	msg->count[section] = made;
 }
 
 static void read_flags(struct message *msg, const uint8_t *wire)
 {
 	msg->id = knot_wire_get_id(wire);
 	msg->opcode = knot_wire_get_opcode(wire);
+	msg->rcode = knot_wire_get_rcode(wire);
 	msg->aa = knot_wire_get_aa(wire) != 0;
 	msg->tc = knot_wire_get_tc(wire) != 0;
 	msg->rd = knot_wire_get_rd(wire) != 0;
@@ -162,20 +161,82 @@ static void read_flags(struct message *msg, const uint8_t *wire)
 	msg->cd = knot_wire_get_cd(wire) != 0;
 }
 
-static void read_cookie(struct message *msg, const knot_pkt_t *pkt)
+static void read_cookie(struct message *msg, const uint8_t *data, uint16_t len)
 {
-	const uint8_t *option = knot_pkt_edns_option(pkt, KNOT_EDNS_OPTION_COOKIE);
-	if (option == NULL)
-		return;
-	uint16_t len = knot_edns_opt_get_length(option);
 	bool with_server = len >= COOKIE_CLIENT + COOKIE_SERVER_MIN && len <= COOKIE_CLIENT + COOKIE_SERVER_MAX;
-	if (len != COOKIE_CLIENT && !with_server)
+	if (msg->has_cookie || (len != COOKIE_CLIENT && !with_server))
 		return;
 	msg->has_cookie = true;
-	const uint8_t *data = knot_edns_opt_get_data((uint8_t *)option);
 	memcpy(msg->cookie.client, data, COOKIE_CLIENT);
 	msg->cookie.server_len = (uint8_t)(len - COOKIE_CLIENT);
 	memcpy(msg->cookie.server, data + COOKIE_CLIENT, msg->cookie.server_len);
+}
+
+/* One OPT, in the additional section (RFC 6891 6.1.1). */
+static int read_opt(struct message *msg, enum section section, const struct record *opt)
+{
+	if (section != SECTION_ADDITIONAL || msg->edns)
+		return E_MALFORMED;
+	msg->edns = true;
+	msg->rcode |= (uint16_t)(opt->ttl_s >> 24 << 4);
+	const uint8_t *at = opt->rdata->data, *end = at + opt->rdata->len;
+	while (at < end) {
+		if (end - at < 4 || end - at - 4 < knot_wire_read_u16(at + 2))
+			return E_MALFORMED;
+		uint16_t code = knot_wire_read_u16(at), len = knot_wire_read_u16(at + 2);
+		if (code == KNOT_EDNS_OPTION_COOKIE)
+			read_cookie(msg, at + 4, len);
+		at += 4 + len;
+	}
+	return 0;
+}
+
+/* Who asks for RRSIG gets them as an rrset of their own, whatever they cover. */
+static struct entry make_entry(const struct message *msg, const struct record *rr, size_t place)
+{
+	bool is_sig = rr->type == KNOT_RRTYPE_RRSIG && msg->question.type != KNOT_RRTYPE_RRSIG;
+	struct entry entry = {
+		.rr = *rr,
+		.type = is_sig ? covered_type(rr->rdata) : rr->type,
+		.place = (uint16_t)place,
+		.is_sig = is_sig,
+	};
+	if (rr->ttl_s > INT32_MAX) /* RFC 2181 8 */
+		entry.rr.ttl_s = 0;
+	return entry;
+}
+
+static int read_section(struct message *msg, struct record_reader *reader, enum section section, uint16_t records)
+{
+	if (records == 0)
+		return 0;
+	struct entry *entries = arena_alloc(reader->arena, records * sizeof(*entries));
+	size_t count = 0;
+	while (records-- > 0) {
+		struct record rr;
+		int ret = record_read(reader, &rr);
+		if (ret == 0 && rr.type == KNOT_RRTYPE_OPT)
+			ret = read_opt(msg, section, &rr);
+		else if (ret == 0 && rr.type != KNOT_RRTYPE_TSIG)
+			entries[count] = make_entry(msg, &rr, count), count++;
+		if (ret != 0)
+			return ret;
+	}
+	group(msg, reader->arena, section, entries, count);
+	return 0;
+}
+
+/* Before its name there is nothing to point to. */
+static int read_question(struct message *msg, struct record_reader *reader)
+{
+	uint8_t len;
+	msg->question.name = record_read_name(reader, &len);
+	if (msg->question.name == NULL || reader->at != (size_t)MESSAGE_HEADER + len || reader->len - reader->at < 4)
+		return E_MALFORMED;
+	msg->question.type = knot_wire_read_u16(reader->wire + reader->at);
+	msg->question.rclass = knot_wire_read_u16(reader->wire + reader->at + 2);
+	reader->at += 4;
+	return 0;
 }
 
 int message_read(struct message *msg, struct arena *arena, const uint8_t *wire, size_t len)
@@ -183,30 +244,20 @@ int message_read(struct message *msg, struct arena *arena, const uint8_t *wire, 
 	*msg = (struct message){0};
 	if (len < MESSAGE_HEADER || len > LIMIT_MESSAGE)
 		return E_MALFORMED;
-	size_t records =
-		(size_t)knot_wire_get_ancount(wire) + knot_wire_get_nscount(wire) + knot_wire_get_arcount(wire);
-	if (records * RR_MIN > len - MESSAGE_HEADER || knot_wire_get_qdcount(wire) > 1)
+	const uint16_t records[SECTIONS] = {
+		knot_wire_get_ancount(wire), knot_wire_get_nscount(wire), knot_wire_get_arcount(wire)};
+	size_t all = (size_t)records[0] + records[1] + records[2];
+	if (all * RR_MIN > len - MESSAGE_HEADER || knot_wire_get_qdcount(wire) > 1)
 		return E_MALFORMED;
-	if (records > LIMIT_MESSAGE_RRS)
+	if (all > LIMIT_MESSAGE_RRS)
 		return E_SPACE;
 
-	knot_mm_t mm = knot_mm_of(arena);
-	knot_pkt_t *pkt = knot_pkt_new((void *)wire, (uint16_t)len, &mm);
-	if (pkt == NULL || knot_pkt_parse(pkt, KNOT_PF_KEEPWIRE | KNOT_PF_NOCANON) != KNOT_EOK)
-		return E_MALFORMED;
 	read_flags(msg, wire);
-	msg->rcode = knot_pkt_ext_rcode(pkt);
-	msg->edns = knot_pkt_has_edns(pkt);
-	read_cookie(msg, pkt);
-	if (knot_pkt_qname(pkt) != NULL)
-		msg->question = (struct question){
-			.name = name_copy_lower(arena, knot_pkt_qname(pkt)),
-			.type = knot_pkt_qtype(pkt),
-			.rclass = knot_pkt_qclass(pkt),
-		};
-	for (int i = 0; i < SECTIONS; i++)
-		group_section(msg, arena, (enum section)i, pkt);
-	return 0;
+	struct record_reader reader = {.arena = arena, .wire = wire, .len = len, .at = MESSAGE_HEADER};
+	int ret = knot_wire_get_qdcount(wire) > 0 ? read_question(msg, &reader) : 0;
+	for (int i = 0; i < SECTIONS && ret == 0; i++)
+		ret = read_section(msg, &reader, (enum section)i, records[i]);
+	return ret == 0 && reader.at < len ? E_MALFORMED : ret;
 }
 
 struct rrset *message_find(const struct message *msg, enum section section, const uint8_t *owner, uint16_t type)

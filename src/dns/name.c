@@ -1,4 +1,4 @@
-/* Decides how names are compared and cut; the byte work is libknot's. */
+/* Decides how names are compared and cut; text is libknot's. */
 #include "dns/name.h"
 
 #include <string.h>
@@ -15,7 +15,7 @@ int name_from_text(uint8_t out[static NAME_MAX_LEN], const char *text)
 		return E_INVAL;
 	if (knot_dname_from_str(out, text, NAME_MAX_LEN) == NULL)
 		return E_INVAL;
-	knot_dname_to_lower(out);
+	name_lower(out);
 	return 0;
 }
 
@@ -26,19 +26,12 @@ const char *name_text(const uint8_t *name, char out[static NAME_TEXT])
 	return out;
 }
 
-size_t name_len(const uint8_t *name)
-{
-	return knot_dname_size(name);
-}
-
 unsigned name_labels(const uint8_t *name)
 {
-	return (unsigned)knot_dname_labels(name, NULL);
-}
-
-bool name_is_equal(const uint8_t *a, const uint8_t *b)
-{
-	return knot_dname_is_equal(a, b);
+	unsigned labels = 0;
+	for (; *name != 0; name += 1u + *name)
+		labels++;
+	return labels;
 }
 
 bool name_is_equal_nocase(const uint8_t *a, const uint8_t *b)
@@ -48,12 +41,17 @@ bool name_is_equal_nocase(const uint8_t *a, const uint8_t *b)
 
 bool name_is_within(const uint8_t *name, const uint8_t *zone)
 {
-	return knot_dname_in_bailiwick(name, zone) >= 0;
+	size_t left = name_len(name), wanted = name_len(zone);
+	while (left > wanted) {
+		left -= 1u + *name;
+		name += 1u + *name;
+	}
+	return left == wanted && memcmp(name, zone, wanted) == 0;
 }
 
 bool name_is_below(const uint8_t *name, const uint8_t *zone)
 {
-	return knot_dname_in_bailiwick(name, zone) > 0;
+	return name_len(name) > name_len(zone) && name_is_within(name, zone);
 }
 
 const uint8_t *name_parent(const uint8_t *name)
@@ -68,9 +66,11 @@ const uint8_t *name_suffix(const uint8_t *name, unsigned labels)
 	return name;
 }
 
+/* Length bytes are at most 63 and so no letters: each byte can be looked at alone. */
 void name_lower(uint8_t *name)
 {
-	knot_dname_to_lower(name);
+	for (size_t left = name_len(name); left > 0; left--, name++)
+		*name |= (uint8_t)(*name - 'A') < 26 ? 0x20 : 0;
 }
 
 uint8_t *name_copy(struct arena *arena, const uint8_t *name)

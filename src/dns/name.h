@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "base/arena.h"
 
@@ -21,9 +22,23 @@ int name_from_text(uint8_t out[static NAME_MAX_LEN], const char *text);
 /* With the last dot; bytes that are not printable come as \DDD. Returns out. */
 const char *name_text(const uint8_t *name, char out[static NAME_TEXT]);
 
-size_t name_len(const uint8_t *name);      /* bytes, the root label included */
+/* Bytes, the root label included. */
+static inline size_t name_len(const uint8_t *name)
+{
+	const uint8_t *at = name;
+	while (*at != 0)
+		at += 1u + *at;
+	return (size_t)(at - name) + 1;
+}
 unsigned name_labels(const uint8_t *name); /* the root has 0 */
-bool name_is_equal(const uint8_t *a, const uint8_t *b);
+static inline bool name_is_equal(const uint8_t *a, const uint8_t *b)
+{
+	while (*a == *b && *a != 0 && memcmp(a + 1, b + 1, *a) == 0) {
+		a += 1u + *a;
+		b += 1u + *b;
+	}
+	return *a == 0 && *b == 0;
+}
 bool name_is_equal_nocase(const uint8_t *a, const uint8_t *b);
 /* name is zone itself or below it. */
 bool name_is_within(const uint8_t *name, const uint8_t *zone);
