@@ -1,7 +1,6 @@
 /* Decides how a request's memory is cut from chunks, and what happens when there is none. */
 #include "base/arena.h"
 
-#include <stdalign.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -112,19 +111,12 @@ static void add_chunk(struct arena *arena, size_t size)
 	arena->end = chunk->data + room;
 }
 
-void *arena_alloc(struct arena *arena, size_t size)
+void *arena_alloc_more(struct arena *arena, size_t size)
 {
-	const size_t align = alignof(max_align_t);
 	if (size > SIZE_MAX / 2)
 		die_without_memory(size);
-	/* No bytes get a place too: an arena that has no chunk yet would hand out NULL. */
-	size_t need = size > 0 ? (size + align - 1) & ~(align - 1) : align;
-	if ((size_t)(arena->end - arena->pos) < need)
-		add_chunk(arena, need);
-	void *mem = arena->pos;
-	arena->pos += need;
-	arena->used += need;
-	return mem;
+	add_chunk(arena, size + alignof(max_align_t));
+	return arena_alloc(arena, size);
 }
 
 void *arena_zalloc(struct arena *arena, size_t size)

@@ -9,6 +9,7 @@
  * before it comes here (budget_take looks at arena_used). Not thread safe: one owner. Never suspends. */
 #pragma once
 
+#include <stdalign.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -25,8 +26,19 @@ void arena_deinit(struct arena *arena);
 /* Everything allocated is gone; one chunk stays for the next round. */
 void arena_reset(struct arena *arena);
 
-/* `size` bytes aligned for any type, not initialised. */
-void *arena_alloc(struct arena *arena, size_t size) __attribute__((malloc, returns_nonnull, nonnull));
+/* `size` bytes aligned for any type, not initialised. No bytes get a place too. */
+void *arena_alloc_more(struct arena *arena, size_t size) __attribute__((returns_nonnull, nonnull));
+__attribute__((malloc, returns_nonnull, nonnull)) static inline void *arena_alloc(struct arena *arena, size_t size)
+{
+	const size_t align = alignof(max_align_t);
+	size_t need = size > 0 ? (size + align - 1) & ~(align - 1) : align;
+	if (size > SIZE_MAX / 2 || (size_t)(arena->end - arena->pos) < need)
+		return arena_alloc_more(arena, size);
+	void *mem = arena->pos;
+	arena->pos += need;
+	arena->used += need;
+	return mem;
+}
 void *arena_zalloc(struct arena *arena, size_t size) __attribute__((malloc, returns_nonnull, nonnull));
 void *arena_copy(struct arena *arena, const void *data, size_t len) __attribute__((returns_nonnull));
 

@@ -15,7 +15,8 @@
  * Thread: any, without preparation. Begin and end cost a few nanoseconds and write to no memory that is shared. */
 #pragma once
 
-#define URCU_INLINE_SMALL_FUNCTIONS
+/* Its inline functions; the GPL goes with the LGPL. */
+#define _LGPL_SOURCE
 #include <urcu/urcu-bp.h>
 
 /* ThreadSanitizer does not see how liburcu waits: these tell it that whoever read or retired has ended before what is
