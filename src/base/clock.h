@@ -10,5 +10,7 @@
 #include <stdint.h>
 
 uint64_t clock_mono_us(void);
-uint32_t clock_wall_s(void);
 uint64_t clock_wall_us(void);
+/* Up to 10 ms behind: */
+uint64_t clock_mono_coarse_us(void);
+uint32_t clock_wall_s(void);

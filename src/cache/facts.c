@@ -17,7 +17,7 @@ enum { SETS = 8192, WAYS = 4, LOCKS = 64, HASH_SEED = 0xfac7 };
 /* What a slot tells, as it is copied out of it and into it. */
 struct known {
 	struct addr addr;
-	uint64_t touched_us; /* 0: empty */
+	uint64_t touched_us; /* by the coarse clock; 0: empty */
 	struct facts facts;
 };
 
@@ -110,7 +110,7 @@ void facts_get(struct facts_table *table, const struct addr *addr, struct facts 
 		copy_words(&words, &set[i], ADDR_WORDS);
 		if (!is_of(&words, addr) || !read_slot(&set[i], &words) || !is_of(&words, addr))
 			continue;
-		if (is_fresh(&words.known, clock_mono_us())) {
+		if (is_fresh(&words.known, clock_mono_coarse_us())) {
 			*out = words.known.facts;
 			return;
 		}
@@ -122,7 +122,7 @@ void facts_get(struct facts_table *table, const struct addr *addr, struct facts 
 static struct slot *take_slot_locked(struct slot *set, const struct addr *addr, union words *words)
 {
 	struct slot *oldest = set;
-	uint64_t now_us = clock_mono_us(), oldest_us = UINT64_MAX;
+	uint64_t now_us = clock_mono_coarse_us(), oldest_us = UINT64_MAX;
 	for (int i = 0; i < WAYS; i++) {
 		copy_words(words, &set[i], WORDS);
 		bool known = is_of(words, addr);
@@ -160,7 +160,7 @@ static void change(struct facts_table *table, const struct addr *addr, void (*ap
 	pthread_mutex_lock(&table->lock[set % LOCKS]);
 	struct slot *slot = take_slot_locked(table->slot[set], addr, &words);
 	apply(&words.known.facts, arg);
-	words.known.touched_us = clock_mono_us();
+	words.known.touched_us = clock_mono_coarse_us();
 	write_slot(slot, &words);
 	pthread_mutex_unlock(&table->lock[set % LOCKS]);
 }

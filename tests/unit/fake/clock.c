@@ -16,6 +16,11 @@ uint64_t clock_wall_us(void)
 	return fake_wall_us;
 }
 
+uint64_t clock_mono_coarse_us(void)
+{
+	return fake_mono_us;
+}
+
 uint32_t clock_wall_s(void)
 {
 	return (uint32_t)(fake_wall_us / 1000000);
