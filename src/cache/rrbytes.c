@@ -64,6 +64,8 @@ static bool is_entry(const struct saved *head, const uint8_t *bytes)
 {
 	if (head->kind > CACHE_NXDOMAIN || head->rank > RANK_ANSWER || head->space > CACHE_CHAIN)
 		return false;
+	if (head->size > ENTRY_BYTES_MAX || head->count > ENTRY_SETS_MAX)
+		return false;
 	if (head->name_len == 0 || name_wire_len(bytes, head->size) != head->name_len)
 		return false;
 	size_t at = head->name_len;
@@ -83,7 +85,7 @@ static struct entry *entry_of(const struct saved *head, struct cache_key *key)
 	entry->stored_s = head->stored_s;
 	entry->expire_s = head->expire_s;
 	entry->type = head->type;
-	entry->count = head->count;
+	entry->count = (uint8_t)head->count;
 	entry->kind = head->kind & 3;
 	entry->rank = head->rank & 3;
 	entry->space = head->space & 7;

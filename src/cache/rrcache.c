@@ -103,14 +103,17 @@ uint32_t rrcache_ttl_left(struct rrcache *cache, struct cache_key *key)
 	return left_s;
 }
 
+/* NULL when it would be larger than any message gives cause for. */
 static struct entry *make_entry(
 	const struct packed_for *packed, const struct rrset *const *sets, uint16_t count, uint8_t len)
 {
 	size_t size = len;
 	for (uint16_t i = 0; i < count; i++)
 		size += packed_size(packed, sets[i]);
+	if (count > ENTRY_SETS_MAX || size > ENTRY_BYTES_MAX)
+		return NULL;
 	struct entry *entry = entry_new(size);
-	entry->count = count;
+	entry->count = (uint8_t)count;
 	entry->name_len = len;
 	memcpy(entry->bytes, packed->name, len);
 	uint8_t *at = entry->bytes + len;
@@ -152,12 +155,14 @@ static struct entry *entry_of_value(struct cache_key *key, const struct cache_va
 	uint32_t hash = key_hash(key);
 	struct packed_for packed = {key->name, key->type, ttl_s};
 	struct entry *entry = make_entry(&packed, value->set, value->count, key->name_len);
+	if (entry == NULL)
+		return NULL;
 	entry->hash = hash;
 	entry->type = key->type;
 	entry->space = key->space & 7;
 	entry->kind = value->kind & 3;
 	entry->rank = value->rank & 3;
-	entry->security = (uint8_t)value->security;
+	entry->security = value->security & 7;
 	return entry;
 }
 
@@ -167,6 +172,8 @@ void rrcache_put(struct rrcache *cache, struct cache_key *key, const struct cach
 	if (ttl_s == 0)
 		return;
 	struct entry *entry = entry_of_value(key, value, ttl_s);
+	if (entry == NULL)
+		return;
 	struct shard *shard = shard_of(cache, entry->hash);
 	size_t limit = cache->shard_bytes; /* once: a reload may change it meanwhile */
 	pthread_mutex_lock(&shard->lock);

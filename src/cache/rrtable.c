@@ -53,7 +53,7 @@ uint32_t key_hash(struct cache_key *key)
 struct entry *entry_new(size_t size)
 {
 	struct entry *entry = xalloc(offsetof(struct entry, bytes) + size);
-	*entry = (struct entry){.size = (uint32_t)size};
+	*entry = (struct entry){.size = size & ENTRY_BYTES_MAX};
 	link_init(&entry->queue);
 	return entry;
 }

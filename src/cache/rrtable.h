@@ -33,15 +33,16 @@ struct entry {
 		struct rcu_head later; /* once it is out */
 	};
 	uint32_t hash;
-	uint32_t stored_s, expire_s; /* wall clock */
-	uint32_t size;               /* of `bytes`: the name, then packed rrsets */
+	uint32_t stored_s, expire_s;   /* wall clock */
+	uint32_t size : 24, count : 8; /* of `bytes`, and of the packed rrsets in it, which follow the name */
 	uint16_t type;
-	uint16_t count;
-	uint8_t kind : 2, rank : 2, space : 3;
-	uint8_t security, name_len;
+	uint16_t kind : 2, rank : 2, space : 3, security : 3;
+	uint8_t name_len;
 	_Atomic uint8_t was_used; /* since the hand came by; readers write it */
 	uint8_t bytes[];
 };
+
+enum { ENTRY_BYTES_MAX = (1 << 24) - 1, ENTRY_SETS_MAX = 255 };
 
 /* What a reader has to see as one: it goes from table to table with a single pointer. */
 struct buckets {
@@ -80,6 +81,7 @@ static inline struct shard *shard_of(struct rrcache *cache, uint32_t hash)
 
 /* --- entries --- */
 
+/* With room for `size` bytes, ENTRY_BYTES_MAX at most. */
 struct entry *entry_new(size_t size);
 void entry_free(struct entry *entry);
 /* A clock that was set back must not make entries eternal: what was stored "in the future" has expired. */
