@@ -26,8 +26,9 @@ void arena_deinit(struct arena *arena);
 /* Everything allocated is gone; one chunk stays for the next round. */
 void arena_reset(struct arena *arena);
 
-/* `size` bytes aligned for any type, not initialised. No bytes get a place too. */
+/* For arena_alloc alone, when the newest chunk is full. */
 void *arena_alloc_more(struct arena *arena, size_t size) __attribute__((returns_nonnull, nonnull));
+/* `size` bytes aligned for any type, not initialised. No bytes get a place too. */
 __attribute__((malloc, returns_nonnull, nonnull)) static inline void *arena_alloc(struct arena *arena, size_t size)
 {
 	const size_t align = alignof(max_align_t);

@@ -6,7 +6,8 @@
 #define LIMIT_UDP_QUERY   4096  /* a client's UDP query longer than this is not read whole: dropped and counted */
 #define LIMIT_MESSAGE     65535 /* RFC 1035 4.2.2: a message over TCP has 16 bits of length */
 #define LIMIT_MESSAGE_RRS 4096  /* records kept of one reply; a 64 KiB message could hold 5,461 */
-#define LIMIT_POINTERS    128   /* followed for one name, which has no more labels: chains of thousands cost time */
+#define LIMIT_MESSAGE_STEPS                                                                                            \
+	(128u << 10) /* labels and pointers of all its names, 32 for each record: ladders of pointers cost 40 ms */
 #define LIMIT_SIGS                                                                                                     \
 	8 /* signatures kept of an rrset: two algorithms, each rolled over, are four (KeyTrap, CVE-2023-50387) */
 #define LIMIT_SIGNED_BYTES                                                                                             \
@@ -82,7 +83,7 @@
 #define LIMIT_CONTROL_LINE       4096 /* one request on the control socket */
 #define LIMIT_CONTROL_CALLS      8    /* requests of one control client under way at once */
 #define LIMIT_WORKERS            256
-#define LIMIT_FIBER_STACK        (128u << 10) /* libknot's reader of one record has a buffer of 64 KiB on the stack */
+#define LIMIT_FIBER_STACK        (128u << 10) /* lookups within lookups and LIMIT_CHAIN links; frames of 2 KiB */
 #define LIMIT_FIBERS_KEPT        1024         /* stacks kept for reuse by each worker */
 
 /* --- TCP to servers --- */

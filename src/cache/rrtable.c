@@ -52,7 +52,9 @@ uint32_t key_hash(struct cache_key *key)
 
 struct entry *entry_new(size_t size)
 {
-	struct entry *entry = xalloc(offsetof(struct entry, bytes) + size);
+	require(size <= ENTRY_BYTES_MAX);
+	size_t all = offsetof(struct entry, bytes) + size;
+	struct entry *entry = xalloc(all > sizeof(*entry) ? all : sizeof(*entry)); /* its padding is part of `bytes` */
 	*entry = (struct entry){.size = size & ENTRY_BYTES_MAX};
 	link_init(&entry->queue);
 	return entry;

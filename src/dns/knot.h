@@ -1,6 +1,6 @@
 /* libknot, and every difference between its releases (3.2 in Debian 12, 3.4 in Debian 13), in one place.
  *
- *	knot_mm_t mm = knot_mm_of(arena);
+ *	knot_mm_t mm = knot_mm_of(arena);                    who makes messages or rrsets with it: tests and benches
  *	knot_pkt_t *pkt = knot_pkt_new(wire, len, &mm);      freed with the arena
  *
  * Thread: the arena's owner. */

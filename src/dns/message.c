@@ -7,11 +7,11 @@
 #include "base/error.h"
 #include "base/limits.h"
 #include "base/random.h"
-#include "dns/record.h"
+#include "dns/rr.h"
 
-/* One record while records are being grouped. */
+/* A record while records are being grouped. */
 struct entry {
-	struct record rr;
+	struct rr rr;
 	uint16_t type; /* the covered type for a signature */
 	uint16_t place;
 	bool is_sig;
@@ -27,7 +27,7 @@ static uint16_t covered_type(const knot_rdata_t *rdata)
 	return rdata->len >= 2 ? knot_wire_read_u16(rdata->data) : KNOT_RRTYPE_RRSIG;
 }
 
-static int compare_owners(const struct record *a, const struct record *b)
+static int compare_owners(const struct rr *a, const struct rr *b)
 {
 	return a->owner == b->owner ? 0 : memcmp(a->owner, b->owner, a->owner_len);
 }
@@ -164,7 +164,7 @@ static void read_flags(struct message *msg, const uint8_t *wire)
 static void read_cookie(struct message *msg, const uint8_t *data, uint16_t len)
 {
 	bool with_server = len >= COOKIE_CLIENT + COOKIE_SERVER_MIN && len <= COOKIE_CLIENT + COOKIE_SERVER_MAX;
-	if (msg->has_cookie || (len != COOKIE_CLIENT && !with_server))
+	if (len != COOKIE_CLIENT && !with_server)
 		return;
 	msg->has_cookie = true;
 	memcpy(msg->cookie.client, data, COOKIE_CLIENT);
@@ -172,27 +172,29 @@ static void read_cookie(struct message *msg, const uint8_t *data, uint16_t len)
 	memcpy(msg->cookie.server, data + COOKIE_CLIENT, msg->cookie.server_len);
 }
 
-/* One OPT, in the additional section (RFC 6891 6.1.1). */
-static int read_opt(struct message *msg, enum section section, const struct record *opt)
+/* One OPT, in the additional section (RFC 6891 6.1.1); of its cookies the first counts (RFC 7873 5.2). */
+static int read_opt(struct message *msg, enum section section, const struct rr *opt)
 {
 	if (section != SECTION_ADDITIONAL || msg->edns)
 		return E_MALFORMED;
 	msg->edns = true;
 	msg->rcode |= (uint16_t)(opt->ttl_s >> 24 << 4);
+	bool seen = false;
 	const uint8_t *at = opt->rdata->data, *end = at + opt->rdata->len;
 	while (at < end) {
 		if (end - at < 4 || end - at - 4 < knot_wire_read_u16(at + 2))
 			return E_MALFORMED;
 		uint16_t code = knot_wire_read_u16(at), len = knot_wire_read_u16(at + 2);
-		if (code == KNOT_EDNS_OPTION_COOKIE)
+		if (code == KNOT_EDNS_OPTION_COOKIE && !seen)
 			read_cookie(msg, at + 4, len);
+		seen |= code == KNOT_EDNS_OPTION_COOKIE;
 		at += 4 + len;
 	}
 	return 0;
 }
 
 /* Who asks for RRSIG gets them as an rrset of their own, whatever they cover. */
-static struct entry make_entry(const struct message *msg, const struct record *rr, size_t place)
+static struct entry make_entry(const struct message *msg, const struct rr *rr, size_t place)
 {
 	bool is_sig = rr->type == KNOT_RRTYPE_RRSIG && msg->question.type != KNOT_RRTYPE_RRSIG;
 	struct entry entry = {
@@ -206,15 +208,15 @@ static struct entry make_entry(const struct message *msg, const struct record *r
 	return entry;
 }
 
-static int read_section(struct message *msg, struct record_reader *reader, enum section section, uint16_t records)
+static int read_section(struct message *msg, struct rr_reader *reader, enum section section, uint16_t records)
 {
 	if (records == 0)
 		return 0;
 	struct entry *entries = arena_alloc(reader->arena, records * sizeof(*entries));
 	size_t count = 0;
 	while (records-- > 0) {
-		struct record rr;
-		int ret = record_read(reader, &rr);
+		struct rr rr;
+		int ret = rr_read(reader, &rr);
 		if (ret == 0 && rr.type == KNOT_RRTYPE_OPT)
 			ret = read_opt(msg, section, &rr);
 		else if (ret == 0 && rr.type != KNOT_RRTYPE_TSIG)
@@ -227,10 +229,10 @@ static int read_section(struct message *msg, struct record_reader *reader, enum 
 }
 
 /* Before its name there is nothing to point to. */
-static int read_question(struct message *msg, struct record_reader *reader)
+static int read_question(struct message *msg, struct rr_reader *reader)
 {
 	uint8_t len;
-	msg->question.name = record_read_name(reader, &len);
+	msg->question.name = rr_read_name(reader, &len);
 	if (msg->question.name == NULL || reader->at != (size_t)MESSAGE_HEADER + len || reader->len - reader->at < 4)
 		return E_MALFORMED;
 	msg->question.type = knot_wire_read_u16(reader->wire + reader->at);
@@ -253,11 +255,15 @@ int message_read(struct message *msg, struct arena *arena, const uint8_t *wire, 
 		return E_SPACE;
 
 	read_flags(msg, wire);
-	struct record_reader reader = {.arena = arena, .wire = wire, .len = len, .at = MESSAGE_HEADER};
+	struct rr_reader reader = {.arena = arena, .wire = wire, .len = len, .at = MESSAGE_HEADER};
 	int ret = knot_wire_get_qdcount(wire) > 0 ? read_question(msg, &reader) : 0;
 	for (int i = 0; i < SECTIONS && ret == 0; i++)
 		ret = read_section(msg, &reader, (enum section)i, records[i]);
-	return ret == 0 && reader.at < len ? E_MALFORMED : ret;
+	if (ret == 0 && reader.at < len)
+		ret = E_MALFORMED;
+	if (ret != 0)
+		*msg = (struct message){0};
+	return ret;
 }
 
 struct rrset *message_find(const struct message *msg, enum section section, const uint8_t *owner, uint16_t type)

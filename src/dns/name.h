@@ -23,7 +23,7 @@ int name_from_text(uint8_t out[static NAME_MAX_LEN], const char *text);
 const char *name_text(const uint8_t *name, char out[static NAME_TEXT]);
 
 /* Bytes, the root label included. */
-static inline size_t name_len(const uint8_t *name)
+__attribute__((nonnull)) static inline size_t name_len(const uint8_t *name)
 {
 	const uint8_t *at = name;
 	while (*at != 0)
@@ -31,7 +31,7 @@ static inline size_t name_len(const uint8_t *name)
 	return (size_t)(at - name) + 1;
 }
 unsigned name_labels(const uint8_t *name); /* the root has 0 */
-static inline bool name_is_equal(const uint8_t *a, const uint8_t *b)
+__attribute__((nonnull)) static inline bool name_is_equal(const uint8_t *a, const uint8_t *b)
 {
 	while (*a == *b && *a != 0 && memcmp(a + 1, b + 1, *a) == 0) {
 		a += 1u + *a;

@@ -169,19 +169,46 @@ static void test_files(void **state)
 	assert_int_equal(snapshot_load(cache, path, &now, &result), E_CANCELED);
 }
 
+struct head {
+	uint32_t size, stored_s, expire_s;
+	uint16_t type, count;
+	uint8_t kind, rank, space, name_len;
+};
+
+/* Loads an entry of a form that no put makes. */
+static size_t load(struct head head, const void *bytes)
+{
+	size_t len = sizeof(head) + head.size;
+	uint8_t *copy = malloc(len); /* so that ASan sees what is read behind it */
+	head.expire_s = UINT32_MAX;
+	memcpy(copy, &head, sizeof(head));
+	memcpy(copy + sizeof(head), bytes, head.size);
+	size_t taken = rrcache_load(cache, copy, len);
+	free(copy);
+	assert_true(taken == 0 || taken == len);
+	return taken;
+}
+
 /* A record that says that its name has no bytes, and whose bytes are none. */
 static void test_no_name(void **state)
 {
-	struct {
-		uint32_t size, stored_s, expire_s;
-		uint16_t type, count;
-		uint8_t kind, rank, space, name_len;
-	} head = {.expire_s = UINT32_MAX, .type = 1, .kind = CACHE_NODATA};
 	(void)state;
-	uint8_t *copy = malloc(sizeof(head)); /* so that ASan sees what is read behind it */
-	memcpy(copy, &head, sizeof(head));
-	assert_int_equal(rrcache_load(cache, copy, sizeof(head)), 0);
-	free(copy);
+	assert_int_equal(load((struct head){.type = 1, .kind = CACHE_NODATA}, ""), 0);
+}
+
+/* The least there can be, and as many rrsets as an entry counts, and one more. */
+static void test_sizes(void **state)
+{
+	static const uint8_t bytes[1 + 256 * 3]; /* the root, and rrsets of nothing */
+	struct head head = {.size = 1, .type = 1, .kind = CACHE_NXDOMAIN, .name_len = 1};
+	(void)state;
+	assert_true(load(head, bytes) > 0);
+	head = (struct head){.size = 1 + 255 * 3, .type = 2, .count = 255, .name_len = 1};
+	assert_true(load(head, bytes) > 0);
+	head.size += 3;
+	head.count++;
+	head.type++;
+	assert_int_equal(load(head, bytes), 0);
 }
 
 int main(void)
@@ -191,6 +218,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_damage, begin, end),
 		cmocka_unit_test_setup_teardown(test_hostile_entries, begin, end),
 		cmocka_unit_test_setup_teardown(test_no_name, begin, end),
+		cmocka_unit_test_setup_teardown(test_sizes, begin, end),
 		cmocka_unit_test_setup_teardown(test_files, begin, end),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

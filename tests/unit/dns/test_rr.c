@@ -4,7 +4,7 @@
 
 #include "base/error.h"
 #include "base/limits.h"
-#include "dns/record.h"
+#include "dns/rr.h"
 #include "unit/wire.h"
 
 static struct arena arena;
@@ -26,12 +26,12 @@ static int end(void **state)
 }
 
 /* Reads the last record of a copy that has not a byte more, and leaves the wire behind. */
-static int read_from(size_t at, struct record *record)
+static int read_from(size_t at, struct rr *rr)
 {
 	uint8_t *exact = malloc(w.len);
 	memcpy(exact, w.bytes, w.len);
-	struct record_reader reader = {.arena = &arena, .wire = exact, .len = w.len, .at = at};
-	int ret = record_read(&reader, record);
+	struct rr_reader reader = {.arena = &arena, .wire = exact, .len = w.len, .at = at};
+	int ret = rr_read(&reader, rr);
 	if (ret == 0)
 		assert_int_equal(reader.at, w.len);
 	free(exact);
@@ -75,18 +75,18 @@ static void test_forms(void **state)
 	};
 	(void)state;
 	for (size_t i = 0; i < COUNT_OF(cases); i++) {
-		struct record record;
+		struct rr rr;
 		w.len = 0;
 		wire_bytes(&w, "\1N\0", 3);
 		put_head("\300\0", 2, cases[i].type, 1, cases[i].len);
 		wire_bytes(&w, cases[i].wire, cases[i].len);
-		if (read_from(3, &record) != 0 || record.rdata->len != cases[i].read_len)
+		if (read_from(3, &rr) != 0 || rr.rdata->len != cases[i].read_len)
 			print_error("%s\n", cases[i].what);
-		assert_int_equal(record.rdata->len, cases[i].read_len);
-		assert_memory_equal(record.rdata->data, cases[i].read, cases[i].read_len);
-		assert_memory_equal(record.owner, "\1n\0", 3);
-		assert_int_equal(record.owner_len, 3);
-		assert_int_equal(record.ttl_s, 300);
+		assert_int_equal(rr.rdata->len, cases[i].read_len);
+		assert_memory_equal(rr.rdata->data, cases[i].read, cases[i].read_len);
+		assert_memory_equal(rr.owner, "\1n\0", 3);
+		assert_int_equal(rr.owner_len, 3);
+		assert_int_equal(rr.ttl_s, 300);
 	}
 }
 
@@ -114,14 +114,14 @@ static void test_refused(void **state)
 	};
 	(void)state;
 	for (size_t i = 0; i < COUNT_OF(cases); i++) {
-		struct record record;
+		struct rr rr;
 		w.len = 0;
 		wire_bytes(&w, "\1N\0", 3);
 		put_head("\300\0", 2, cases[i].type, cases[i].rclass, cases[i].len);
 		wire_bytes(&w, cases[i].wire, cases[i].len);
-		if (read_from(3, &record) == 0)
+		if (read_from(3, &rr) == 0)
 			print_error("%s\n", cases[i].what);
-		assert_int_equal(read_from(3, &record), E_MALFORMED);
+		assert_int_equal(read_from(3, &rr), E_MALFORMED);
 	}
 }
 
@@ -133,36 +133,48 @@ static void test_empty(void **state)
 	} cases[] = {{42, 1, 0}, {65280, 1, 0}, {1, 255, 0}, {1, 1, E_MALFORMED}, {10, 1, E_MALFORMED}};
 	(void)state;
 	for (size_t i = 0; i < COUNT_OF(cases); i++) {
-		struct record record;
+		struct rr rr;
 		w.len = 0;
 		put_head("\0", 1, cases[i].type, cases[i].rclass, 0);
-		assert_int_equal(read_from(0, &record), cases[i].ret);
+		assert_int_equal(read_from(0, &rr), cases[i].ret);
 		if (cases[i].ret == 0)
-			assert_int_equal(record.rdata->len, 0);
+			assert_int_equal(rr.rdata->len, 0);
 	}
 }
 
-/* A name of so many pointers, one to the next, is read; of one more it is not. Nor is one whose labels and pointers go round. */
-static void test_pointers(void **state)
+/* A ladder of 100 pointers, each behind a label or not, may be climbed so often; not more often, and not round and round. */
+static void test_steps(void **state)
 {
-	(void)state;
-	for (unsigned more = 0; more < 2; more++) {
-		struct record record;
+	for (unsigned labels = 0; labels < 2; labels++) {
+		struct rr rr;
 		w.len = 0;
 		wire_bytes(&w, "\1n", 3);
-		for (unsigned i = 0; i < LIMIT_POINTERS + more - 1; i++)
-			wire_u16(&w, 0xc000u | (unsigned)(i == 0 ? 0 : w.len - 2));
-		uint8_t last[2] = {(uint8_t)(0xc0 | (w.len - 2) >> 8), (uint8_t)(w.len - 2)};
-		size_t at = w.len;
-		put_head(last, 2, 1, 1, 4);
-		wire_bytes(&w, "\1\2\3\4", 4);
-		assert_int_equal(read_from(at, &record), more ? E_MALFORMED : 0);
+		size_t rung = 0;
+		for (unsigned i = 0; i < 100; i++) {
+			size_t at = w.len;
+			wire_bytes(&w, "\1x", 2 * labels);
+			wire_u16(&w, 0xc000u | (unsigned)rung);
+			rung = at;
+		}
+		uint8_t owner[] = {1, 'o', (uint8_t)(0xc0 | rung >> 8), (uint8_t)rung};
+		size_t steps = 2 + 100 * (1 + labels) + 2, climbs = LIMIT_MESSAGE_STEPS / steps;
+		struct rr_reader reader = {.arena = &arena, .at = w.len};
+		for (size_t i = 0; i <= climbs && w.len + 32 < sizeof(w.bytes); i++) {
+			put_head(owner, sizeof(owner), 1, 1, 4);
+			wire_bytes(&w, "\1\2\3\4", 4);
+		}
+		reader.wire = w.bytes;
+		reader.len = w.len;
+		for (size_t i = 0; i < climbs; i++)
+			assert_int_equal(rr_read(&reader, &rr), 0);
+		assert_int_equal(rr_read(&reader, &rr), E_MALFORMED);
 	}
-	struct record record;
+	struct rr rr;
+	(void)state;
 	w.len = 0;
 	put_head("\1n\300\0", 4, 1, 1, 4);
 	wire_bytes(&w, "\1\2\3\4", 4);
-	assert_int_equal(read_from(0, &record), E_MALFORMED);
+	assert_int_equal(read_from(0, &rr), E_MALFORMED);
 }
 
 /* 255 bytes are a name, 256 are none: also when a pointer makes it so long. */
@@ -170,7 +182,7 @@ static void test_long(void **state)
 {
 	(void)state;
 	for (unsigned more = 0; more < 2; more++) {
-		struct record record;
+		struct rr rr;
 		w.len = 0;
 		for (int i = 0; i < 3; i++) {
 			wire_bytes(&w, "\77", 1);
@@ -185,9 +197,9 @@ static void test_long(void **state)
 		size_t at = w.len;
 		put_head(owner, 64 + more, 1, 1, 4);
 		wire_bytes(&w, "\1\2\3\4", 4);
-		assert_int_equal(read_from(at, &record), more ? E_MALFORMED : 0);
+		assert_int_equal(read_from(at, &rr), more ? E_MALFORMED : 0);
 		if (!more)
-			assert_int_equal(record.owner_len, NAME_MAX_LEN);
+			assert_int_equal(rr.owner_len, NAME_MAX_LEN);
 	}
 }
 
@@ -197,19 +209,19 @@ static void put_address(const void *owner, size_t len)
 	wire_bytes(&w, "\1\2\3\4", 4);
 }
 
-static const uint8_t *next_owner(struct record_reader *reader, const void *owner, size_t len)
+static const uint8_t *next_owner(struct rr_reader *reader, const void *owner, size_t len)
 {
-	struct record record;
-	assert_int_equal(record_read(reader, &record), 0);
-	assert_int_equal(record.owner_len, len);
-	assert_memory_equal(record.owner, owner, len);
-	return record.owner;
+	struct rr rr;
+	assert_int_equal(rr_read(reader, &rr), 0);
+	assert_int_equal(rr.owner_len, len);
+	assert_memory_equal(rr.owner, owner, len);
+	return rr.owner;
 }
 
 /* Names are found again by where they stand, also after many others; what differs is not mixed up. */
 static void test_owners(void **state)
 {
-	enum { ROUNDS = 4 * RECORD_NAMES };
+	enum { ROUNDS = 4 * RR_NAMES };
 	const uint8_t *shared[2] = {NULL, NULL};
 	unsigned same = 0;
 	(void)state;
@@ -220,7 +232,7 @@ static void test_owners(void **state)
 		put_address("\300\4", 2);
 		put_address("\300\0", 2);
 	}
-	struct record_reader reader = {.arena = &arena, .wire = w.bytes, .len = w.len, .at = 7};
+	struct rr_reader reader = {.arena = &arena, .wire = w.bytes, .len = w.len, .at = 7};
 	for (unsigned i = 0; i < ROUNDS; i++) {
 		const uint8_t owner[] = {1, (uint8_t)('a' + i % 26), 1, 'n', 0};
 		next_owner(&reader, owner, sizeof(owner));
@@ -240,7 +252,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_forms, begin, end),
 		cmocka_unit_test_setup_teardown(test_refused, begin, end),
 		cmocka_unit_test_setup_teardown(test_empty, begin, end),
-		cmocka_unit_test_setup_teardown(test_pointers, begin, end),
+		cmocka_unit_test_setup_teardown(test_steps, begin, end),
 		cmocka_unit_test_setup_teardown(test_long, begin, end),
 		cmocka_unit_test_setup_teardown(test_owners, begin, end),
 	};
