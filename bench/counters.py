@@ -25,6 +25,9 @@ class Cpu:
         share = total / (user + kernel) if user + kernel > 0 else 0.0
         return Cpu(total, user * share, kernel * share)
 
+    def plus(self, other: "Cpu") -> "Cpu":
+        return Cpu(self.total + other.total, self.user + other.user, self.kernel + other.kernel)
+
 
 def family(pid: int) -> list[int]:
     """The process and all below it."""

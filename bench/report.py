@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import statistics
 from dataclasses import dataclass
 
 import figures
@@ -112,9 +113,9 @@ def remarks(run: Run) -> str:
             share = figures.median(run, name, key) if key.endswith(" failed") else 0
             if share > FAILED:
                 out.append("* %s, *%s*: %.1f %% unanswered or SERVFAIL." % (name, key.removesuffix(" failed"), 100 * share))
-    own, floor = figures.median(run, "berthd", "hot"), figures.median(run, ECHO, "hot")
-    if own and floor:
-        out.append("* *hot*: berthd / echo = %.2f." % (own / floor))
+    ratios = figures.values(run, "berthd", "hot / echo")
+    if ratios:
+        out.append("* *hot*: berthd / echo, in turns: %.2f (%.2f-%.2f)." % (statistics.median(ratios), min(ratios), max(ratios)))
     if run["facts"].get("apart"):
         out.append("* " + run["facts"]["apart"])
     late = [figures.median(run, name, key) for name, rows in run["figures"].items() for key in rows if key.endswith(" late")]
@@ -182,6 +183,7 @@ that work, hold better. A cell is the median of the rounds with the smallest and
 * CPU is what the scheduler counted for all threads of the process. How much of it was the kernel's comes from the ticks of `/proc/PID/stat`, of 10 ms: good for works of seconds, rough for
   *cold*, *signed* and *mix*.
 * *hot*: %(hot)s questions, 64 under way. *echo* is a program that does nothing but send back what came: about what the kernel takes of each figure (its answers are a little shorter).
+  It runs in turns with berthd, of %(turn)s questions each; their ratio is the median of those of the turns.
 * *tcp*: %(tcp)s questions over 16 connections, up to 4 under way on each, closed and opened anew after 100.
 * *latency*: open loop at half the throughput of the fastest of the others in the first round; each latency counts from when the question was due. Buckets are 3 %% wide. The figure of a
   round is the median of %(latency)d seconds: now and then this machine stands still for 0.08 to 0.1 s, whoever it serves, which is all of the slowest hundredth of some seconds.
@@ -203,7 +205,7 @@ questions that it sent on the disk, and serves its web page. The others log no q
 
 
 def document(runs: list[Run]) -> str:
-    words = {"hot": format(works.HOT_COUNT, ","), "tcp": format(works.TCP_COUNT, ","), "latency": works.LATENCY_S,
+    words = {"hot": format(works.HOT_COUNT, ","), "turn": format(works.HOT_COUNT // works.HOT_TURNS, ","), "tcp": format(works.TCP_COUNT, ","), "latency": works.LATENCY_S,
              "beside": works.BESIDE_S, "beside_hot": format(works.BESIDE_HOT, ","), "beside_cold": format(works.BESIDE_COLD, ",")}
     out = [HEAD % words]
     for run in runs:

@@ -20,7 +20,7 @@ import counters
 import lists
 from subjects import ECHO, WINDOW, Echo, Resolver, flood, flood_command
 
-HOT_COUNT, TCP_COUNT = 250_000, 50_000
+HOT_COUNT, HOT_TURNS, TCP_COUNT = 250_000, 10, 50_000
 LATENCY_S, LATENCY_SHARE = 3, 0.5
 BESIDE_S, BESIDE_HOT, BESIDE_COLD = 6, 5000, 1000  # seconds, questions a second
 IDLE_S = 0.5
@@ -62,12 +62,15 @@ class Stage:
         """CPU a question, and which share of them was answered badly."""
         before = counters.cpu(subject.pid)
         result = flood(*arguments)
-        spent, answered = counters.cpu(subject.pid).since(before), max(1, result["answered"])
+        self.note_cpu(work, subject, counters.cpu(subject.pid).since(before), result)
+        return result
+
+    def note_cpu(self, work: str, subject: Resolver | Echo, spent: counters.Cpu, result: dict[str, Any]) -> None:
+        answered = max(1, result["answered"])
         self.note(subject.name, work, spent.total / answered)
         self.note(subject.name, work + " user", spent.user / answered)
         self.note(subject.name, work + " kernel", spent.kernel / answered)
         self.note(subject.name, work + " failed", _failed(result))
-        return result
 
     def udp(self, work: str, subject: Resolver | Echo, list_: str, count: int = 0) -> dict[str, Any]:
         names = self.files[list_]
@@ -76,9 +79,40 @@ class Stage:
     def warm(self, subject: Resolver) -> None:
         flood(subject.address, 53, self.files["hot"], 2 * lists.count(self.files["hot"]), WINDOW)
 
-    def hot(self, subject: Resolver | Echo) -> None:
+    def hot(self, subject: Resolver) -> None:
+        if subject.name == "berthd":
+            self.hot_and_echo(subject)
+            return
         result = self.udp("hot", subject, "hot", HOT_COUNT)
         self.note(subject.name, "qps", result["answered"] / result["seconds"])
+
+    def hot_and_echo(self, subject: Resolver) -> None:
+        """In turns: what the machine is at in one second it is not in the next, and the two are close."""
+        echo = Echo()
+        ratios = []
+        sums: dict[str, list[Any]] = {one.name: [counters.Cpu(), {"sent": 0, "answered": 0, "servfail": 0, "seconds": 0}]
+                                      for one in (subject, echo)}
+        try:
+            for _ in range(HOT_TURNS):
+                own, floor = (self._turn(one, sums[one.name]) for one in (subject, echo))
+                ratios.append(own / floor)
+        finally:
+            echo.end()
+        for one in (subject, echo):
+            spent, result = sums[one.name]
+            self.note_cpu("hot", one, spent, result)
+            self.note(one.name, "qps", result["answered"] / result["seconds"])
+        self.note(subject.name, "hot / echo", statistics.median(ratios))
+
+    def _turn(self, subject: Resolver | Echo, sums: list[Any]) -> float:
+        """Adds a turn to the sums; returns its CPU a question."""
+        before = counters.cpu(subject.pid)
+        result = flood(subject.address, 53, self.files["hot"], HOT_COUNT // HOT_TURNS, WINDOW)
+        spent = counters.cpu(subject.pid).since(before)
+        sums[0] = sums[0].plus(spent)
+        for key in sums[1]:
+            sums[1][key] += result[key]
+        return spent.total / max(1, result["answered"])
 
     def memory(self, subject: Resolver) -> None:
         """Growth, of one that has worked before: first of records alike, then of the names of cold."""
@@ -163,13 +197,6 @@ class Stage:
             if self.wants("missing-signed"):
                 self.udp("missing-signed", subject, "missing")
 
-    def echo_round(self) -> None:
-        subject = Echo()
-        try:
-            self.hot(subject)
-        finally:
-            subject.end()
-
 
 def _idle_memory(subject: Resolver) -> int:
     """Of one who has had a moment to tidy up."""
@@ -210,8 +237,6 @@ def run(stage: Stage, rounds: int, signed: bool) -> dict[str, Any]:
         for name in stage.names:
             print("%s, round %d of %d: %s" % ("signed" if signed else "unsigned", number + 1, rounds, name), flush=True)
             (stage.signed_round if signed else stage.unsigned_round)(name)
-        if not signed and stage.wants("hot"):
-            stage.echo_round()
         if not signed and stage.wants(*LATE):
             rate = facts.setdefault("latency_rate", latency_rate(stage.figures))
             for name in stage.names:
