@@ -28,6 +28,7 @@ struct answer_entry {
 	uint64_t hash;
 	uint32_t stored_s, expire_s; /* wall clock */
 	uint32_t refresh_s;          /* from then on it should be looked up again; UINT32_MAX: not, or under way */
+	uint32_t used_s;             /* when it came to the end of the queue: once a second is enough */
 	uint16_t hits;
 	int16_t ede;
 	uint8_t turn_first, turn_count; /* the addresses that take turns: records, as ttl_at counts them */
@@ -36,9 +37,12 @@ struct answer_entry {
 	uint16_t ttl_at[]; /* then the wire, whose question is the key, and the words of EDE */
 };
 
+/* The table has room for all that fits from the start, but as many buckets as there are entries are in use, so that what
+ * few there are lies close together: one more is split off with each entry that comes (linear hashing). */
 struct answers {
 	struct answer_entry **bucket;
-	size_t buckets; /* a power of two */
+	size_t buckets;      /* a power of two: the most there will be */
+	size_t in_use, mask; /* mask / 2 < in_use <= mask + 1 */
 	size_t entries, bytes, limit;
 	struct link used;
 	uint16_t asked[ASKED]; /* a part of the hash of the last question of each place */
@@ -108,7 +112,9 @@ struct answers *answers_new(size_t bytes)
 	cache->limit = bytes;
 	for (cache->buckets = BUCKETS_MIN; cache->buckets < bytes / ENTRY_BYTES;)
 		cache->buckets *= 2;
-	cache->bucket = xzalloc(cache->buckets, sizeof(*cache->bucket));
+	cache->bucket = xzalloc(cache->buckets, sizeof(*cache->bucket)); /* pages that are not in use are none */
+	cache->in_use = BUCKETS_MIN;
+	cache->mask = BUCKETS_MIN - 1;
 	link_init(&cache->used);
 	return cache;
 }
@@ -142,7 +148,26 @@ static bool is_about(const uint8_t *wire, size_t len, const struct answer_key *k
 
 static struct answer_entry **bucket_of(const struct answers *cache, uint64_t hash)
 {
-	return &cache->bucket[hash & (cache->buckets - 1)];
+	size_t at = hash & cache->mask;
+	return &cache->bucket[at < cache->in_use ? at : at & cache->mask >> 1];
+}
+
+/* One bucket more: its half of what is in the one that had both. */
+static void split(struct answers *cache)
+{
+	if (cache->in_use == cache->buckets)
+		return;
+	if (cache->in_use > cache->mask)
+		cache->mask = 2 * cache->mask + 1;
+	struct answer_entry *list = cache->bucket[cache->in_use & cache->mask >> 1];
+	cache->bucket[cache->in_use & cache->mask >> 1] = NULL;
+	cache->in_use++;
+	while (list != NULL) {
+		struct answer_entry *entry = list, **at = bucket_of(cache, entry->hash);
+		list = entry->next;
+		entry->next = *at;
+		*at = entry;
+	}
 }
 
 static struct answer_entry **find(const struct answers *cache, const struct answer_key *key)
@@ -187,8 +212,11 @@ const struct answer_entry *answers_get(struct answers *cache, const struct answe
 		drop(cache, at);
 		return NULL;
 	}
-	link_remove(&entry->used);
-	link_append(&cache->used, &entry->used);
+	if (entry->used_s != now_s) {
+		link_remove(&entry->used);
+		link_append(&cache->used, &entry->used);
+		entry->used_s = now_s;
+	}
 	entry->hits += entry->hits < UINT16_MAX;
 	return entry;
 }
@@ -282,10 +310,12 @@ void answers_put(struct answers *cache, const struct answer_key *key, const stru
 	}
 	while (cache->bytes + cost > cache->limit)
 		drop_oldest(cache);
-	entry->stored_s = now_s;
+	entry->stored_s = entry->used_s = now_s;
 	entry->expire_s = now_s + answer->ttl_s;
 	bool is_lasting = answer->ttl_s >= LIMIT_PREFETCH_TTL_S && answer->ede == EDE_NONE;
 	entry->refresh_s = is_lasting ? entry->expire_s - answer->ttl_s / LIMIT_PREFETCH_PART : UINT32_MAX;
+	if (cache->entries >= cache->in_use)
+		split(cache);
 	struct answer_entry **at = bucket_of(cache, key->hash);
 	entry->next = *at;
 	*at = entry;

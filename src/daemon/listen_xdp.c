@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "base/clock.h"
 #include "base/counters.h"
 #include "base/limits.h"
 #include "base/log.h"
@@ -224,12 +225,12 @@ static bool read_peer(const struct xdp_listener *listener, const knot_xdp_msg_t 
 	return true;
 }
 
-static bool read_one(struct xdp_listener *listener, const knot_xdp_msg_t *msg, unsigned place)
+static bool read_one(struct xdp_listener *listener, const knot_xdp_msg_t *msg, unsigned place, uint32_t now_s)
 {
 	size_t len;
 	if (!read_length(msg, &len) || len > LIMIT_UDP_QUERY || !read_peer(listener, msg, &listener->peer[place]))
 		return false;
-	serve_read(listener->worker, &listener->asked[place], msg->payload.iov_base, len);
+	serve_read(listener->worker, &listener->asked[place], now_s, msg->payload.iov_base, len);
 	return true;
 }
 
@@ -253,10 +254,11 @@ static void answer_one(struct xdp_listener *listener, unsigned place)
 static void serve_batch(struct xdp_listener *listener, unsigned count)
 {
 	unsigned good = 0;
+	uint32_t now_s = clock_wall_s();
 	counters_add(COUNT_QUERIES_UDP, count);
 	counters_add(COUNT_QUERIES_XDP, count);
 	for (unsigned i = 0; i < count; i++) {
-		good += read_one(listener, &listener->in[i], good);
+		good += read_one(listener, &listener->in[i], good, now_s);
 		listener->in[i].vlan_tci = 0; /* libknot writes it for tagged frames only */
 	}
 	counters_add(COUNT_QUERIES_DROPPED, count - good);

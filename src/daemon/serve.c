@@ -242,8 +242,9 @@ static void refresh(struct worker *worker, const struct query *query, const uint
 	look_up(worker, &nobody, query, lower);
 }
 
-void serve_read(const struct worker *worker, struct asked *asked, const uint8_t *wire, size_t len)
+void serve_read(const struct worker *worker, struct asked *asked, uint32_t now_s, const uint8_t *wire, size_t len)
 {
+	asked->now_s = now_s;
 	asked->wire = wire;
 	asked->verdict = query_read(&asked->query, wire, len);
 	if (asked->verdict != QUERY_OK)
@@ -269,7 +270,7 @@ size_t serve_asked(struct worker *worker, const struct peer *peer, const struct 
 	if (reply_len > 0)
 		return reply_len;
 
-	uint32_t now_s = clock_wall_s();
+	uint32_t now_s = asked->now_s;
 	const struct answer_entry *hit = answers_get(worker->answers, &asked->key, now_s);
 	if (hit != NULL) {
 		counters_add(COUNT_ANSWERS_CACHED, 1);
@@ -288,6 +289,6 @@ size_t serve_query(
 	struct worker *worker, const struct peer *peer, const uint8_t *wire, size_t len, uint8_t *out, size_t room)
 {
 	struct asked asked;
-	serve_read(worker, &asked, wire, len);
+	serve_read(worker, &asked, clock_wall_s(), wire, len);
 	return serve_asked(worker, peer, &asked, out, room);
 }

@@ -47,6 +47,7 @@ struct peer {
 
 /* A query that was read, to be answered in a moment. Good as long as its wire. */
 struct asked {
+	uint32_t now_s; /* wall clock, the same for a batch */
 	const uint8_t *wire;
 	enum query_verdict verdict;
 	struct query query;
@@ -55,7 +56,7 @@ struct asked {
 
 /* The two halves of serve_query, for a batch: all are read, then fetched, then answered, and what the cache has of them
  * comes from memory meanwhile. */
-void serve_read(const struct worker *worker, struct asked *asked, const uint8_t *wire, size_t len);
+void serve_read(const struct worker *worker, struct asked *asked, uint32_t now_s, const uint8_t *wire, size_t len);
 void serve_fetch(const struct worker *worker, const struct asked *asked);
 size_t serve_asked(
 	struct worker *worker, const struct peer *peer, const struct asked *asked, uint8_t *out, size_t room);
