@@ -15,8 +15,18 @@
  * Thread: any, without preparation. Begin and end cost a few nanoseconds and write to no memory that is shared. */
 #pragma once
 
-/* Its inline functions; the GPL goes with the LGPL. */
+/* Its inline functions (the GPL goes with the LGPL), but for sanitizers: these would look into what is liburcu's own
+ * business, and 0.13 has its readers less aligned than it says. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define RCU_IS_SANITIZED
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define RCU_IS_SANITIZED
+#endif
+#endif
+#ifndef RCU_IS_SANITIZED
 #define _LGPL_SOURCE
+#endif
 #include <urcu/urcu-bp.h>
 
 /* ThreadSanitizer does not see how liburcu waits: these tell it that whoever read or retired has ended before what is
