@@ -60,9 +60,8 @@ class Stage:
 
     def cpu(self, work: str, subject: Resolver | Echo, *arguments: object) -> dict[str, Any]:
         """CPU a question, and which share of them was answered badly."""
-        before = counters.cpu(subject.pid)
-        result = flood(*arguments)
-        self.note_cpu(work, subject, counters.cpu(subject.pid).since(before), result)
+        spent, result = _spent(subject, *arguments)
+        self.note_cpu(work, subject, spent, result)
         return result
 
     def note_cpu(self, work: str, subject: Resolver | Echo, spent: counters.Cpu, result: dict[str, Any]) -> None:
@@ -106,9 +105,7 @@ class Stage:
 
     def _turn(self, subject: Resolver | Echo, sums: list[Any]) -> float:
         """Adds a turn to the sums; returns its CPU a question."""
-        before = counters.cpu(subject.pid)
-        result = flood(subject.address, 53, self.files["hot"], HOT_COUNT // HOT_TURNS, WINDOW)
-        spent = counters.cpu(subject.pid).since(before)
+        spent, result = _spent(subject, subject.address, 53, self.files["hot"], HOT_COUNT // HOT_TURNS, WINDOW)
         sums[0] = sums[0].plus(spent)
         for key in sums[1]:
             sums[1][key] += result[key]
@@ -196,6 +193,13 @@ class Stage:
                 self.udp("signed", subject, "cold")
             if self.wants("missing-signed"):
                 self.udp("missing-signed", subject, "missing")
+
+
+def _spent(subject: Resolver | Echo, *arguments: object) -> tuple[counters.Cpu, dict[str, Any]]:
+    """The CPU of a load, and what came of it."""
+    before = counters.cpu(subject.pid)
+    result = flood(*arguments)
+    return counters.cpu(subject.pid).since(before), result
 
 
 def _idle_memory(subject: Resolver) -> int:

@@ -15,17 +15,18 @@
  * Thread: any, without preparation. Begin and end cost a few nanoseconds and write to no memory that is shared. */
 #pragma once
 
-/* Its inline functions (the GPL goes with the LGPL), but for sanitizers: these would look into what is liburcu's own
- * business, and 0.13 has its readers less aligned than it says. */
+/* Sanitizers look at liburcu from outside: inline, ThreadSanitizer would judge what it does not understand, and 0.13 has
+ * its readers less aligned than it says. */
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define RCU_IS_SANITIZED
+#define RCU_IS_WATCHED true
 #elif defined(__has_feature)
 #if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define RCU_IS_SANITIZED
+#define RCU_IS_WATCHED true
 #endif
 #endif
-#ifndef RCU_IS_SANITIZED
-#define _LGPL_SOURCE
+#ifndef RCU_IS_WATCHED
+#define RCU_IS_WATCHED false
+#define _LGPL_SOURCE   /* its inline functions; the GPL goes with the LGPL */
 #endif
 #include <urcu/urcu-bp.h>
 
@@ -33,17 +34,6 @@
  * retired is freed. */
 void rcu_watched_end(void);
 void rcu_watched_unused(void);
-
-#if defined(__SANITIZE_THREAD__)
-#define RCU_IS_WATCHED true
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define RCU_IS_WATCHED true
-#endif
-#endif
-#ifndef RCU_IS_WATCHED
-#define RCU_IS_WATCHED false
-#endif
 
 static inline void rcu_begin(void)
 {

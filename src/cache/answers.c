@@ -42,7 +42,7 @@ struct answer_entry {
 struct answers {
 	struct answer_entry **bucket;
 	size_t buckets;      /* a power of two: the most there will be */
-	size_t in_use, mask; /* mask / 2 < in_use <= mask + 1 */
+	size_t in_use, room; /* hash_place() */
 	size_t entries, bytes, limit;
 	struct link used;
 	uint16_t asked[ASKED]; /* a part of the hash of the last question of each place */
@@ -58,36 +58,10 @@ static const char *extra_of(const struct answer_entry *entry)
 	return entry->ede_len > 0 ? (const char *)wire_of(entry) + entry->len : NULL;
 }
 
-static inline uint8_t lower(uint8_t byte)
-{
-	return (uint8_t)(byte | ((uint8_t)(byte - 'A') < 26 ? 0x20 : 0));
-}
-
-/* Eight at once: 0x20 is set where the byte is between 'A' and 'Z'. */
-static inline uint64_t lower_word(uint64_t word)
-{
-	const uint64_t ones = UINT64_C(0x0101010101010101), high = ones * 0x80;
-	uint64_t low = word & ~high, above = low + ones * (0x80 - 'A'), beyond = low + ones * (0x7f - 'Z');
-	return word | ((~word & (above ^ beyond) & high) >> 2);
-}
-
-static void copy_lower(uint8_t *to, const uint8_t *from, size_t len)
-{
-	for (; len >= sizeof(uint64_t); to += sizeof(uint64_t), from += sizeof(uint64_t), len -= sizeof(uint64_t)) {
-		uint64_t word;
-		memcpy(&word, from, sizeof(word));
-		word = lower_word(word);
-		memcpy(to, &word, sizeof(word));
-	}
-	for (size_t i = 0; i < len; i++)
-		to[i] = lower(from[i]);
-}
-
-/* Length bytes of labels are at most 63, below 'A': lowering all bytes of a name harms none of them. */
 static void make_key(
 	struct answer_key *key, const uint8_t *name, size_t len, uint16_t type, uint16_t rclass, unsigned flags)
 {
-	copy_lower(key->bytes, name, len);
+	name_lower_to(key->bytes, name, len);
 	knot_wire_write_u16(key->bytes + len, type);
 	knot_wire_write_u16(key->bytes + len + 2, rclass);
 	key->bytes[len + 4] = (uint8_t)flags;
@@ -113,8 +87,7 @@ struct answers *answers_new(size_t bytes)
 	for (cache->buckets = BUCKETS_MIN; cache->buckets < bytes / ENTRY_BYTES;)
 		cache->buckets *= 2;
 	cache->bucket = xzalloc(cache->buckets, sizeof(*cache->bucket)); /* pages that are not in use are none */
-	cache->in_use = BUCKETS_MIN;
-	cache->mask = BUCKETS_MIN - 1;
+	cache->in_use = cache->room = BUCKETS_MIN;
 	link_init(&cache->used);
 	return cache;
 }
@@ -148,8 +121,7 @@ static bool is_about(const uint8_t *wire, size_t len, const struct answer_key *k
 
 static struct answer_entry **bucket_of(const struct answers *cache, uint64_t hash)
 {
-	size_t at = hash & cache->mask;
-	return &cache->bucket[at < cache->in_use ? at : at & cache->mask >> 1];
+	return &cache->bucket[hash_place(hash, cache->in_use, cache->room)];
 }
 
 /* One bucket more: its half of what is in the one that had both. */
@@ -157,10 +129,10 @@ static void split(struct answers *cache)
 {
 	if (cache->in_use == cache->buckets)
 		return;
-	if (cache->in_use > cache->mask)
-		cache->mask = 2 * cache->mask + 1;
-	struct answer_entry *list = cache->bucket[cache->in_use & cache->mask >> 1];
-	cache->bucket[cache->in_use & cache->mask >> 1] = NULL;
+	if (cache->in_use == cache->room)
+		cache->room *= 2;
+	struct answer_entry **both = &cache->bucket[cache->in_use - cache->room / 2], *list = *both;
+	*both = NULL;
 	cache->in_use++;
 	while (list != NULL) {
 		struct answer_entry *entry = list, **at = bucket_of(cache, entry->hash);

@@ -110,8 +110,7 @@ static size_t in_use(const struct buckets *buckets)
 /* The lowest bits have chosen the shard. Buckets that have been split already go by one bit more. */
 static size_t place_of(const struct buckets *buckets, uint32_t hash)
 {
-	size_t at = hash / RR_SHARDS % buckets->room;
-	return at < in_use(buckets) ? at : at - buckets->room / 2;
+	return hash_place(hash / RR_SHARDS, in_use(buckets), buckets->room);
 }
 
 static void push(_Atomic(struct entry *) *head, struct entry *entry)

@@ -219,10 +219,12 @@ static int read_section(struct message *msg, struct rr_reader *reader, enum sect
 		int ret = rr_read(reader, &rr);
 		if (ret == 0 && rr.type == KNOT_RRTYPE_OPT)
 			ret = read_opt(msg, section, &rr);
-		else if (ret == 0 && rr.type != KNOT_RRTYPE_TSIG)
-			entries[count] = make_entry(msg, &rr, count), count++;
 		if (ret != 0)
 			return ret;
+		if (rr.type == KNOT_RRTYPE_OPT || rr.type == KNOT_RRTYPE_TSIG)
+			continue;
+		entries[count] = make_entry(msg, &rr, count);
+		count++;
 	}
 	group(msg, reader->arena, section, entries, count);
 	return 0;

@@ -66,11 +66,34 @@ const uint8_t *name_suffix(const uint8_t *name, unsigned labels)
 	return name;
 }
 
-/* Length bytes are at most 63 and so no letters: each byte can be looked at alone. */
+static inline uint8_t lower(uint8_t byte)
+{
+	return (uint8_t)(byte | ((uint8_t)(byte - 'A') < 26 ? 0x20 : 0));
+}
+
+/* Eight at once: 0x20 is set where the byte is between 'A' and 'Z'. */
+static inline uint64_t lower_word(uint64_t word)
+{
+	const uint64_t ones = UINT64_C(0x0101010101010101), high = ones * 0x80;
+	uint64_t low = word & ~high, above = low + ones * (0x80 - 'A'), beyond = low + ones * (0x7f - 'Z');
+	return word | ((~word & (above ^ beyond) & high) >> 2);
+}
+
+void name_lower_to(uint8_t *to, const uint8_t *from, size_t len)
+{
+	for (; len >= sizeof(uint64_t); to += sizeof(uint64_t), from += sizeof(uint64_t), len -= sizeof(uint64_t)) {
+		uint64_t word;
+		memcpy(&word, from, sizeof(word));
+		word = lower_word(word);
+		memcpy(to, &word, sizeof(word));
+	}
+	for (size_t i = 0; i < len; i++)
+		to[i] = lower(from[i]);
+}
+
 void name_lower(uint8_t *name)
 {
-	for (size_t left = name_len(name); left > 0; left--, name++)
-		*name |= (uint8_t)(*name - 'A') < 26 ? 0x20 : 0;
+	name_lower_to(name, name, name_len(name));
 }
 
 uint8_t *name_copy(struct arena *arena, const uint8_t *name)

@@ -54,6 +54,8 @@ const uint8_t *name_parent(const uint8_t *name);
 const uint8_t *name_suffix(const uint8_t *name, unsigned labels);
 
 void name_lower(uint8_t *name);
+/* The `len` bytes of a name, to another place or to the same. Length bytes are at most 63, below 'A': none is harmed. */
+void name_lower_to(uint8_t *to, const uint8_t *from, size_t len);
 uint8_t *name_copy(struct arena *arena, const uint8_t *name);
 uint8_t *name_copy_lower(struct arena *arena, const uint8_t *name);
 

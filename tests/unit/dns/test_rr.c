@@ -47,6 +47,15 @@ static void put_head(const void *owner, size_t owner_len, unsigned type, unsigne
 	wire_u16(&w, (unsigned)rdata_len);
 }
 
+/* A name at 0, and behind it a record of that name. */
+static void put_at_name(unsigned type, unsigned rclass, const char *rdata, size_t len)
+{
+	w.len = 0;
+	wire_bytes(&w, "\1N\0", 3);
+	put_head("\300\0", 2, type, rclass, len);
+	wire_bytes(&w, rdata, len);
+}
+
 /* Of each form of rdata: names become whole and keep their case, the rest stays. "\1N\0" stands at 0. */
 static void test_forms(void **state)
 {
@@ -76,10 +85,7 @@ static void test_forms(void **state)
 	(void)state;
 	for (size_t i = 0; i < COUNT_OF(cases); i++) {
 		struct rr rr;
-		w.len = 0;
-		wire_bytes(&w, "\1N\0", 3);
-		put_head("\300\0", 2, cases[i].type, 1, cases[i].len);
-		wire_bytes(&w, cases[i].wire, cases[i].len);
+		put_at_name(cases[i].type, 1, cases[i].wire, cases[i].len);
 		if (read_from(3, &rr) != 0 || rr.rdata->len != cases[i].read_len)
 			print_error("%s\n", cases[i].what);
 		assert_int_equal(rr.rdata->len, cases[i].read_len);
@@ -115,10 +121,7 @@ static void test_refused(void **state)
 	(void)state;
 	for (size_t i = 0; i < COUNT_OF(cases); i++) {
 		struct rr rr;
-		w.len = 0;
-		wire_bytes(&w, "\1N\0", 3);
-		put_head("\300\0", 2, cases[i].type, cases[i].rclass, cases[i].len);
-		wire_bytes(&w, cases[i].wire, cases[i].len);
+		put_at_name(cases[i].type, cases[i].rclass, cases[i].wire, cases[i].len);
 		if (read_from(3, &rr) == 0)
 			print_error("%s\n", cases[i].what);
 		assert_int_equal(read_from(3, &rr), E_MALFORMED);
