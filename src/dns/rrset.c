@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/random.h"
 
 const knot_rdata_t *rrset_rdata(const struct rrset *set, uint16_t index)
 {
@@ -30,6 +31,27 @@ struct rrset *rrset_of_one(struct arena *arena, const struct rrset *head, const 
 	set->sigs = (knot_rdataset_t){0};
 	set->data = (knot_rdataset_t){.count = 1, .size = (uint32_t)knot_rdata_size(len), .rdata = one};
 	return set;
+}
+
+const struct rrset *rrset_sample(struct arena *arena, const struct rrset *set, uint16_t count)
+{
+	if (count >= set->data.count)
+		return set;
+	struct rrset *sample = arena_copy(arena, set, sizeof(*set));
+	uint8_t *to = arena_alloc(arena, set->data.size);
+	sample->sigs = (knot_rdataset_t){0};
+	sample->data = (knot_rdataset_t){.rdata = (knot_rdata_t *)to};
+	const knot_rdata_t *rdata = set->data.rdata;
+	for (uint16_t left = set->data.count; sample->data.count < count; left--) {
+		size_t size = knot_rdata_size(rdata->len);
+		if (random_below(left) < (uint32_t)(count - sample->data.count)) {
+			memcpy(to + sample->data.size, rdata, size);
+			sample->data.size += (uint32_t)size;
+			sample->data.count++;
+		}
+		rdata = knot_rdataset_next((knot_rdata_t *)rdata);
+	}
+	return sample;
 }
 
 struct rrset *rrset_dname_alias(struct arena *arena, const struct rrset *dname, const uint8_t *name)

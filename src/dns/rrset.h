@@ -44,6 +44,9 @@ const uint8_t *rrset_target(struct arena *arena, const struct rrset *set, uint16
 struct rrset *rrset_dname_alias(struct arena *arena, const struct rrset *dname, const uint8_t *name);
 /* An rrset of one record, in the arena. */
 struct rrset *rrset_of_one(struct arena *arena, const struct rrset *head, const uint8_t *rdata, uint16_t len);
+/* `count` of its records, drawn at random, in their order and without the signatures, in the arena; the rrset itself when it
+ * has no more. */
+const struct rrset *rrset_sample(struct arena *arena, const struct rrset *set, uint16_t count);
 /* TTL of a negative answer: the smaller of the SOA's TTL and its minimum (RFC 2308 5); 0 when the rdata is broken. */
 uint32_t rrset_negative_ttl(const struct rrset *soa);
 

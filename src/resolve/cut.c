@@ -5,7 +5,6 @@
 
 #include "base/clock.h"
 #include "base/counters.h"
-#include "base/random.h"
 #include "resolve/cuts.h"
 #include "resolve/routes.h"
 
@@ -58,12 +57,10 @@ static void add_server(struct cut *cut, const uint8_t *name)
 		cut->server[cut->servers++] = (struct cut_server){.name = name};
 }
 
-/* Takes the NS rrset's names. Of a huge set a random part is taken, so that no server is left out for ever. */
 static void add_servers(struct cut *cut, struct request *rq, const struct rrset *ns)
 {
-	unsigned count = ns->data.count, first = count > LIMIT_CUT_SERVERS ? random_below(count) : 0;
-	for (unsigned i = 0; i < count && cut->servers < LIMIT_CUT_SERVERS; i++) {
-		const uint8_t *name = rrset_target(&rq->arena, ns, (uint16_t)((first + i) % count));
+	for (uint16_t i = 0; i < ns->data.count && cut->servers < LIMIT_CUT_SERVERS; i++) {
+		const uint8_t *name = rrset_target(&rq->arena, ns, i);
 		if (name != NULL)
 			add_server(cut, name);
 	}
@@ -266,6 +263,8 @@ static void take_glue(struct cut *child, struct request *rq, const struct messag
 void cut_descend(struct cut *cut, struct request *rq, const struct message *reply, const struct rrset *ns)
 {
 	const uint8_t *parent = cut->zone;
+	/* Of a huge set the same ones until the delegation is asked for again: of no others is the glue kept. */
+	ns = rrset_sample(&rq->arena, ns, LIMIT_CUT_SERVERS);
 	uint32_t left_s = ttl_left_s(cut), ttl_s = ns->ttl_s < left_s ? ns->ttl_s : left_s;
 	*cut = (struct cut){.zone = ns->owner, .unrouted = cut->unrouted, .expire_s = clock_wall_s() + ttl_s};
 	add_servers(cut, rq, ns);

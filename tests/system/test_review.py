@@ -310,6 +310,20 @@ def test_ipv6_alone_with_slow_roots(net: Callable[..., Net], begin: Begin):
     assert Counter(reply.rcode() for reply in replies) == {NXDOMAIN: 40}
 
 
+def test_of_a_huge_delegation_the_glue_is_kept(net: Callable[..., Net], begin: Begin):
+    """Each question chose other servers than those whose glue was kept, which were looked up, and failed."""
+    bad = {"b%d" % n: "100.90.0.%d" % n for n in range(1, 31)}
+    labels = {**{"a%d" % n: "127.7.0.%d" % n for n in range(1, 31)}, **bad}
+    zones = ["z%d.test." % n for n in range(12)]
+    world = net({zone: {label + "." + zone: address for label, address in labels.items()} for zone in zones},
+                {labels[label]: lambda heard: heard.answer(TRUTH) for label in labels if label not in bad})
+    begin(world)
+    for turn in range(3):
+        assert all(map(good, at_once([lambda zone=zone: ask("www%d.%s" % (turn, zone)) for zone in zones])))
+        time.sleep(1.1)  # beyond resolve/cuts
+    assert {heard.name.split(".")[0] for heard in world.heard if heard.address != ROOT} <= {"www0", "www1", "www2"}
+
+
 # --- what a question may cost others ---
 
 

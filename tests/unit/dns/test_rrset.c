@@ -48,6 +48,41 @@ static void test_limited_ttl(void **state)
 	assert_ptr_equal(limited->data.rdata, sets[0]->data.rdata);
 }
 
+static void test_sample(void **state)
+{
+	static const char *const text[] = {"a", "bcd", "ef", "ghijk", "l"};
+	struct rrset *set = set_of(KNOT_RRTYPE_TXT, 300, text[0], 1);
+	knot_mm_t mm = knot_mm_of(&arena);
+	unsigned drawn[5] = {0};
+	(void)state;
+	for (int i = 1; i < 5; i++) {
+		const struct rrset *one = set_of(KNOT_RRTYPE_TXT, 300, text[i], (uint16_t)strlen(text[i]));
+		assert_int_equal(knot_rdataset_add(&set->data, one->data.rdata, &mm), 0);
+	}
+	set->sigs = set->data;
+	assert_ptr_equal(rrset_sample(&arena, set, 5), set);
+	assert_ptr_equal(rrset_sample(&arena, set, UINT16_MAX), set);
+	assert_int_equal(rrset_sample(&arena, set, 0)->data.count, 0);
+	for (int round = 0; round < 2000; round++) {
+		const struct rrset *sample = rrset_sample(&arena, set, 2);
+		uint32_t size = 0;
+		uint16_t at = 0;
+		assert_int_equal(sample->data.count, 2);
+		assert_int_equal(sample->sigs.count, 0); /* they sign all of it */
+		for (uint16_t i = 0; i < 2; i++) {
+			const knot_rdata_t *have = rrset_rdata(sample, i);
+			while (at < 5 && knot_rdata_cmp(rrset_rdata(set, at), have) != 0)
+				at++;
+			assert_in_range(at, 0, 4); /* in their order, so none twice */
+			drawn[at++]++;
+			size += (uint32_t)knot_rdata_size(have->len);
+		}
+		assert_int_equal(sample->data.size, size);
+	}
+	for (int i = 0; i < 5; i++)
+		assert_in_range(drawn[i], 650, 950); /* 800 +- 22 */
+}
+
 static void test_negative_ttl(void **state)
 {
 	static const struct {
@@ -163,6 +198,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_limited_ttl, begin, end),
+		cmocka_unit_test_setup_teardown(test_sample, begin, end),
 		cmocka_unit_test_setup_teardown(test_negative_ttl, begin, end),
 		cmocka_unit_test_setup_teardown(test_target, begin, end),
 		cmocka_unit_test_setup_teardown(test_words, begin, end),
