@@ -20,6 +20,7 @@ enum {
 	FETCHED = 3 * CACHE_LINE, /* of an entry: most are not longer */
 	BUCKETS_MIN = 1024,
 	ASKED = 65536, /* questions that are known to have been asked: with 10,000 new ones a second the last six seconds */
+	ASKED_AT_ONE = 4, /* of them at one place: two that are asked by turns must not make each other new */
 };
 
 struct answer_entry {
@@ -45,7 +46,8 @@ struct answers {
 	size_t in_use, room; /* hash_place() */
 	size_t entries, bytes, limit;
 	struct link used;
-	uint16_t asked[ASKED]; /* a part of the hash of the last question of each place */
+	uint16_t asked[ASKED / ASKED_AT_ONE]
+		      [ASKED_AT_ONE]; /* parts of the hashes of the last questions of each place */
 };
 
 static const uint8_t *wire_of(const struct answer_entry *entry)
@@ -195,9 +197,13 @@ const struct answer_entry *answers_get(struct answers *cache, const struct answe
 
 bool answers_was_asked(struct answers *cache, const struct answer_key *key)
 {
-	uint16_t *place = &cache->asked[key->hash % ASKED], mark = (uint16_t)(key->hash >> 48 | 1);
-	bool was = *place == mark;
-	*place = mark;
+	uint16_t *mark = cache->asked[key->hash % (ASKED / ASKED_AT_ONE)], own = (uint16_t)(key->hash >> 48 | 1);
+	unsigned at = 0;
+	while (at < ASKED_AT_ONE - 1 && mark[at] != own)
+		at++;
+	bool was = mark[at] == own;
+	memmove(mark + 1, mark, at * sizeof(*mark)); /* the newest first */
+	mark[0] = own;
 	return was;
 }
 
@@ -311,7 +317,7 @@ static size_t finish(uint8_t *out, size_t room, size_t len, const struct query *
 	out[3] = (uint8_t)((out[3] & ~0x10) | (query->cd ? 0x10 : 0));
 	if (!query->ad && !query->dnssec_ok)
 		out[3] &= (uint8_t)~0x20; /* AD only for those who said that they understand it: RFC 6840 5.8 */
-	memcpy(out + MESSAGE_HEADER, query->raw_name, query->name_len);
+	memmove(out + MESSAGE_HEADER, query->raw_name, query->name_len); /* memcpy would be spelled out as a loop */
 	if (query->edns) {
 		size_t opt_len = opt_write(out + len, room - len, LIMIT_UDP_PAYLOAD, query->dnssec_ok, 0, ede, extra);
 		knot_wire_set_arcount(out, (uint16_t)(knot_wire_get_arcount(out) + 1));
