@@ -82,15 +82,18 @@ static int probe(const struct addr *addr, int type, bool early)
 	return 0;
 }
 
-static int open_pair(const struct addr *addr, bool first, bool early, int *udp, int *tcp, char *why, size_t size)
+static int open_pair(
+	const struct worker *worker, const struct addr *addr, bool early, int *udp, int *tcp, char *why, size_t size)
 {
+	bool shared = worker->server->workers > 1, first = shared && worker->index == 0;
 	*udp = *tcp = -1;
-	if ((first && probe(addr, SOCK_DGRAM, early) != 0) || (*udp = open_socket(addr, SOCK_DGRAM, true, early)) < 0) {
+	if ((first && probe(addr, SOCK_DGRAM, early) != 0) ||
+		(*udp = open_socket(addr, SOCK_DGRAM, shared, early)) < 0) {
 		explain(addr, "UDP", errno, why, size);
 		return errno == EADDRNOTAVAIL || errno == EAFNOSUPPORT ? E_UNREACH : E_SYSTEM;
 	}
 	if ((first && probe(addr, SOCK_STREAM, early) != 0) ||
-		(*tcp = open_socket(addr, SOCK_STREAM, true, early)) < 0) {
+		(*tcp = open_socket(addr, SOCK_STREAM, shared, early)) < 0) {
 		explain(addr, "TCP", errno, why, size);
 		close(*udp);
 		return E_SYSTEM;
@@ -100,7 +103,7 @@ static int open_pair(const struct addr *addr, bool first, bool early, int *udp, 
 
 int listen_open(struct worker *worker, const struct addr *addr, bool early, char *why, size_t size)
 {
-	int udp, tcp, ret = open_pair(addr, worker->index == 0, early, &udp, &tcp, why, size);
+	int udp, tcp, ret = open_pair(worker, addr, early, &udp, &tcp, why, size);
 	if (ret != 0)
 		return ret;
 	size_t room = worker->listeners + 1;

@@ -84,8 +84,9 @@ static void commit(struct udp_listener *listener, const struct peer *peer, size_
 	struct msghdr *msg = &out->msg[i].msg_hdr;
 	msg->msg_namelen = addr_socklen(&peer->addr);
 	msg->msg_controllen = peer->local_len;
-	msg->msg_control = peer->local_len > 0 ? out->control[i] : NULL;
-	memcpy(out->control[i], peer->local, peer->local_len);
+	msg->msg_control = NULL;
+	if (peer->local_len > 0)
+		msg->msg_control = memcpy(out->control[i], peer->local, peer->local_len);
 }
 
 static uint8_t *reserve(const struct peer *peer, size_t *room)

@@ -81,11 +81,12 @@ static size_t answer_at_once(const struct worker *worker, const struct peer *pee
 	case QUERY_BADVERS: return write_error(query, wire, out, room, KNOT_RCODE_BADVERS, EDE_NONE, NULL);
 	default: break;
 	}
-	size_t len = identity_answer(&worker->identity, query, wire, out);
-	if (len > 0)
-		return append_opt(query, out, len, room);
-	if (query->rclass != KNOT_CLASS_IN)
+	if (query->rclass != KNOT_CLASS_IN) {
+		size_t len = identity_answer(&worker->identity, query, wire, out);
+		if (len > 0)
+			return append_opt(query, out, len, room);
 		return refuse(query, wire, out, room, "only class IN is served");
+	}
 	if (query->type == KNOT_RRTYPE_AXFR || query->type == KNOT_RRTYPE_IXFR)
 		return refuse(query, wire, out, room, "a resolver transfers no zones");
 	return 0;

@@ -79,16 +79,24 @@ static inline uint64_t lower_word(uint64_t word)
 	return word | ((~word & (above ^ beyond) & high) >> 2);
 }
 
+static inline void lower_eight(uint8_t *to, const uint8_t *from)
+{
+	uint64_t word;
+	memcpy(&word, from, sizeof(word));
+	word = lower_word(word);
+	memcpy(to, &word, sizeof(word));
+}
+
 void name_lower_to(uint8_t *to, const uint8_t *from, size_t len)
 {
-	for (; len >= sizeof(uint64_t); to += sizeof(uint64_t), from += sizeof(uint64_t), len -= sizeof(uint64_t)) {
-		uint64_t word;
-		memcpy(&word, from, sizeof(word));
-		word = lower_word(word);
-		memcpy(to, &word, sizeof(word));
-	}
-	for (size_t i = 0; i < len; i++)
-		to[i] = lower(from[i]);
+	size_t at = 0;
+	for (; at + 8 <= len; at += 8)
+		lower_eight(to + at, from + at);
+	if (at > 0 && at < len)
+		lower_eight(to + len - 8, from + len - 8); /* some bytes again */
+	else
+		for (; at < len; at++)
+			to[at] = lower(from[at]);
 }
 
 void name_lower(uint8_t *name)

@@ -6,6 +6,7 @@
 
 enum { FLAG_QR = 0x80, FLAG_TC = 0x02, FLAG_RD = 0x01, FLAG_RA = 0x80, FLAG_AD = 0x20, FLAG_CD = 0x10 };
 enum { TYPE_OPT = 41, CLASS_ANY = 255, UDP_SIZE_PLAIN = 512, OPT_DO = 0x8000 };
+enum { RECORD_HEAD = 10 }; /* of a record, after its owner: type, class, TTL, length of its rdata */
 
 struct cursor {
 	const uint8_t *pos, *end;
@@ -20,10 +21,10 @@ static void skip(struct cursor *c, size_t len)
 		c->pos += len;
 }
 
-/* The next `len` bytes, at most 4 of them; zeros once the cursor is bad. */
+/* The next `len` bytes, at most RECORD_HEAD of them; zeros once the cursor is bad. */
 static const uint8_t *take(struct cursor *c, size_t len)
 {
-	static const uint8_t zeros[4];
+	static const uint8_t zeros[RECORD_HEAD];
 	if (c->bad || (size_t)(c->end - c->pos) < len) {
 		c->bad = true;
 		return zeros;
@@ -31,11 +32,6 @@ static const uint8_t *take(struct cursor *c, size_t len)
 	const uint8_t *at = c->pos;
 	c->pos += len;
 	return at;
-}
-
-static uint16_t take_u16(struct cursor *c)
-{
-	return knot_wire_read_u16(take(c, 2));
 }
 
 /* Walks over an owner name, which may end in a compression pointer; says whether it was the root. */
@@ -60,11 +56,10 @@ static bool skip_owner(struct cursor *c)
 static void read_additional(struct cursor *c, struct query *query, uint8_t *version)
 {
 	bool root = skip_owner(c);
-	uint16_t type = take_u16(c), rclass = take_u16(c);
-	const uint8_t *ttl = take(c, 4);
-	uint16_t rdlen = take_u16(c);
-	skip(c, rdlen);
-	if (c->bad || type != TYPE_OPT)
+	const uint8_t *head = take(c, RECORD_HEAD);
+	uint16_t rclass = knot_wire_read_u16(head + 2);
+	skip(c, knot_wire_read_u16(head + 8));
+	if (c->bad || knot_wire_read_u16(head) != TYPE_OPT)
 		return;
 	if (query->edns || !root) {
 		c->bad = true;
@@ -72,16 +67,15 @@ static void read_additional(struct cursor *c, struct query *query, uint8_t *vers
 	}
 	query->edns = true;
 	query->udp_size = rclass < UDP_SIZE_PLAIN ? UDP_SIZE_PLAIN : rclass;
-	*version = ttl[1];
-	query->dnssec_ok = knot_wire_read_u16(ttl + 2) & OPT_DO;
+	*version = head[5];
+	query->dnssec_ok = knot_wire_read_u16(head + 6) & OPT_DO;
 }
 
 static void skip_records(struct cursor *c, unsigned count)
 {
 	for (unsigned i = 0; i < count && !c->bad; i++) {
 		skip_owner(c);
-		skip(c, 8);
-		skip(c, take_u16(c));
+		skip(c, knot_wire_read_u16(take(c, RECORD_HEAD) + 8));
 	}
 }
 
@@ -113,8 +107,9 @@ enum query_verdict query_read(struct query *query, const uint8_t *wire, size_t l
 	if (query->name_len == 0)
 		return QUERY_FORMERR;
 	skip(&c, query->name_len);
-	query->type = take_u16(&c);
-	query->rclass = take_u16(&c);
+	const uint8_t *asked = take(&c, 4);
+	query->type = knot_wire_read_u16(asked);
+	query->rclass = knot_wire_read_u16(asked + 2);
 	if (c.bad)
 		return QUERY_FORMERR;
 	query->question_end = (uint16_t)(c.pos - wire);
