@@ -15,7 +15,7 @@
 #include "daemon/serve.h"
 
 /* APART: a cache line, for buffers that are 4 KiB from each other all want the same few lines of the nearest cache. */
-enum { BATCH = 32, ROUNDS = 4, CONTROL = 64, APART = 64 };
+enum { BATCH = 32, CROWD = BATCH / 2, ROUNDS = 4, AGAIN_MS = 1, CONTROL = 64, APART = 64 };
 
 /* Datagrams of one direction, with all that recvmmsg and sendmmsg want. */
 struct batch {
@@ -30,6 +30,7 @@ struct batch {
 
 struct udp_listener {
 	struct watch watch;
+	struct timer again; /* when it could not be watched */
 	struct worker *worker;
 	bool any; /* the reply must leave from the address that was asked */
 	bool v6;
@@ -177,26 +178,48 @@ static void prepare(struct udp_listener *listener)
 	}
 }
 
+static void watch_again(struct udp_listener *listener)
+{
+	struct loop *loop = &listener->worker->loop;
+	if (loop_watch(loop, &listener->watch, EPOLLIN) != 0) /* somebody used up fs.epoll.max_user_watches */
+		loop_timer_set(loop, &listener->again, loop->now_us + AGAIN_MS * 1000ull);
+}
+
+static void on_again(struct timer *timer)
+{
+	watch_again(container_of(timer, struct udp_listener, again));
+}
+
+/* Of each datagram that has left the kernel tells whoever watches its socket: there is room again. That takes a twentieth
+ * of an answer's time and concerns nobody, so while a crowd is answered the socket is not watched. */
 static void on_ready(struct watch *watch, uint32_t events)
 {
 	(void)events;
 	struct udp_listener *listener = container_of(watch, struct udp_listener, watch);
+	bool is_watched = true;
 	for (int i = 0; i < ROUNDS; i++) {
 		prepare(listener);
 		int count = recvmmsg(watch->fd, listener->in.msg, BATCH, MSG_DONTWAIT, NULL);
 		if (count <= 0)
 			break;
+		if (is_watched && count >= CROWD) {
+			loop_unwatch(&listener->worker->loop, watch);
+			is_watched = false;
+		}
 		serve_batch(listener, (unsigned)count);
 		udp_listener_flush(listener);
 		if (count < BATCH)
 			break;
 	}
+	if (!is_watched)
+		watch_again(listener);
 }
 
 struct udp_listener *udp_listener_new(struct worker *worker, int fd, bool any, bool v6)
 {
 	struct udp_listener *listener = xzalloc(1, sizeof(*listener));
 	listener->watch = (struct watch){.fd = fd, .on_ready = on_ready};
+	listener->again = (struct timer){.on_timer = on_again};
 	listener->worker = worker;
 	listener->any = any;
 	listener->v6 = v6;
@@ -213,6 +236,7 @@ void udp_listener_start(struct udp_listener *listener)
 
 void udp_listener_free(struct udp_listener *listener)
 {
+	loop_timer_cancel(&listener->worker->loop, &listener->again);
 	close(listener->watch.fd);
 	free(listener->in.data);
 	free(listener->out.data);
