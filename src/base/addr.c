@@ -87,6 +87,12 @@ bool addr_equal(const struct addr *a, const struct addr *b)
 	return len == other && addr_port(a) == addr_port(b) && memcmp(bytes, bytes_b, len) == 0;
 }
 
+bool addr_covers(const struct addr *one, const struct addr *other)
+{
+	bool same_kind = addr_is_v6(one) == addr_is_v6(other) && addr_port(one) == addr_port(other);
+	return addr_equal(one, other) || (same_kind && addr_is_any(one));
+}
+
 uint16_t addr_port(const struct addr *addr)
 {
 	return ntohs(addr_is_v6(addr) ? addr->v6.sin6_port : addr->v4.sin_port);

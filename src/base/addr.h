@@ -32,6 +32,9 @@ const char *addr_text(const struct addr *addr, char out[static ADDR_TEXT]);
 /* Writes the address without the port and returns out. */
 const char *addr_host_text(const struct addr *addr, char out[static ADDR_TEXT]);
 bool addr_equal(const struct addr *a, const struct addr *b);
+/* Whether a socket on the one has the other's place too: the same address, or the wildcard of its family; and the same
+ * port. */
+bool addr_covers(const struct addr *one, const struct addr *other);
 /* The bytes of the address itself, 4 or 16 of them. */
 const uint8_t *addr_bytes(const struct addr *addr, size_t *len);
 uint16_t addr_port(const struct addr *addr);

@@ -82,9 +82,13 @@ int snapshot_save(struct rrcache *cache, const char *path, struct snapshot_resul
 	int fd = open(beside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
 	FILE *file = fd >= 0 ? fdopen(fd, "w") : NULL;
 	if (file == NULL) {
+		int error = errno;
 		if (fd >= 0)
 			close(fd);
-		return fail(result, beside, E_SYSTEM, strerror(errno));
+		if (error == ENOENT)
+			return fail(
+				result, path, E_SYSTEM, "its directory is not there; make it, or name another file");
+		return fail(result, beside, E_SYSTEM, strerror(error));
 	}
 	int ret = write_all(cache, file, result);
 	if (fclose(file) != 0)

@@ -62,11 +62,24 @@ static int add_address(struct config_reader *r, const struct config_node *node, 
 		return config_refuse(r, node, index,
 			"is not an address; write ADDRESS or ADDRESS@PORT, for example "
 			"127.0.0.1@53, or INTERFACE@PORT xdp");
-	for (size_t i = 0; i < config->listen_count; i++)
-		if (addr_equal(&config->listen[i], addr))
-			return config_refuse(r, node, index, "is named twice; keep one of them");
+	const struct addr *other = config_find_listener(config, addr);
+	char place[ADDR_TEXT];
+	if (other != NULL && addr_equal(other, addr))
+		return config_refuse(r, node, index, "is named twice; keep one of them");
+	if (other != NULL)
+		return config_refuse(r, node, index,
+			"and %s are one place, for the one stands for every address; keep one of them",
+			addr_text(other, place));
 	config->listen_count++;
 	return 0;
+}
+
+const struct addr *config_find_listener(const struct config *config, const struct addr *addr)
+{
+	for (size_t i = 0; i < config->listen_count; i++)
+		if (addr_covers(&config->listen[i], addr) || addr_covers(addr, &config->listen[i]))
+			return &config->listen[i];
+	return NULL;
 }
 
 int config_read_listen(struct config_reader *r, const struct config_raw *raw)

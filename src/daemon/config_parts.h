@@ -178,6 +178,8 @@ void config_read_switch(enum config_switch word, bool *out);
 
 /* --- config_listen.c --- */
 
+/* An entry of listen that a socket on the address would collide with; NULL: none (interfaces for XDP do not count). */
+const struct addr *config_find_listener(const struct config *config, const struct addr *addr);
 int config_read_listen(struct config_reader *r, const struct config_raw *raw);
 
 /* --- config_resolver.c --- */

@@ -259,7 +259,7 @@ static int check_section(
 	if (node->kind == CONFIG_NOTHING)
 		return 0;
 	if (node->kind != CONFIG_SECTION)
-		return config_complain(report, node->line, node->key != NULL ? config_tree_path(node, path) : NULL,
+		return config_complain(report, node->line, node->parent != NULL ? config_tree_path(node, path) : NULL,
 			"not a section; write KEY: VALUE lines%s, with keys of %s",
 			node->key != NULL ? " indented below it" : "", list_keys(fields, keys, sizeof(keys)));
 	for (const struct config_node *child = node->first; child != NULL; child = child->next) {

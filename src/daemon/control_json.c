@@ -74,6 +74,11 @@ static json_t *story_json(const struct story *story)
 	return list;
 }
 
+void json_append_line(enum preflight_level level, const char *text, void *lines)
+{
+	json_array_append_new(lines, json_pack("{s:s, s:s}", "level", preflight_level_text(level), "text", text));
+}
+
 json_t *json_of_outcome(const struct outcome *outcome, const struct question *q)
 {
 	const struct answer *answer = outcome->answer;

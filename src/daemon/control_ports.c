@@ -51,11 +51,6 @@ void control_run_port(struct control_call *call, const json_t *request)
 
 /* --- all of them --- */
 
-static void append_line(enum preflight_level level, const char *text, void *arg)
-{
-	json_array_append_new(arg, json_pack("{s:s, s:s}", "level", preflight_level_text(level), "text", text));
-}
-
 static json_t *away_json(const struct usable *usable)
 {
 	json_t *away = json_object();
@@ -78,7 +73,7 @@ static void finish_ports(struct survey *survey)
 	const struct keeper *keeper = &server->keeper;
 	json_t *reply = survey_ports_json(survey), *lines = json_array();
 	json_t *counters = survey_counters_json(server, "loans"), *lost = survey_counters_json(server, "ports.");
-	server_preflight(server->first, &keeper->usable, &keeper->rules.range, append_line, lines);
+	server_preflight(server->first, &keeper->usable, &keeper->rules.range, json_append_line, lines);
 	json_object_update(counters, lost);
 	json_decref(lost);
 	json_object_set_new(reply, "among", json_integer(count_among(server)));
@@ -183,8 +178,11 @@ static void try_rules(struct control_call *call, const struct usable_rules *rule
 		free(then);
 		return;
 	}
-	json_t *reply = json_pack("{s:b, s:o, s:o}", "dry_run", (int)dry, "before",
-		usable_json(server, &keeper->usable, &keeper->rules), "after", usable_json(server, then, rules));
+	json_t *lines = json_array();
+	server_preflight(server->first, then, &rules->range, json_append_line, lines);
+	json_t *reply = json_pack("{s:b, s:o, s:o, s:o}", "dry_run", (int)dry, "before",
+		usable_json(server, &keeper->usable, &keeper->rules), "after", usable_json(server, then, rules),
+		"lines", lines);
 	free(then);
 	if (!dry) {
 		keeper_obey(keeper, rules);

@@ -58,13 +58,15 @@ static int open_socket(const struct addr *addr, int type, bool shared, bool earl
 
 static void explain(const struct addr *addr, const char *transport, int error, char *why, size_t size)
 {
-	char text[ADDR_TEXT];
+	char text[ADDR_TEXT], taken[120];
 	const char *what = strerror(error), *todo = "choose another address with listen:";
+	snprintf(taken, sizeof(taken),
+		"another program listens there (`berth port %u` tells which); stop it, or choose another with listen:",
+		addr_port(addr));
 	if (error == EACCES)
 		todo = "run as root, give the program CAP_NET_BIND_SERVICE, or choose a port above 1023 with listen:";
 	if (error == EADDRINUSE)
-		todo = "another program listens there (`berth port` tells which); stop it, or choose another with "
-		       "listen:";
+		todo = taken;
 	if (error == EADDRNOTAVAIL)
 		todo = "this machine does not have that address; choose another with listen:";
 	if (error == EMFILE || error == ENFILE)
@@ -72,7 +74,8 @@ static void explain(const struct addr *addr, const char *transport, int error, c
 	snprintf(why, size, "cannot listen on %s (%s): %s; %s", addr_text(addr, text), transport, what, todo);
 }
 
-/* SO_REUSEPORT would let a second berthd share our address in silence: a socket without it is tried first. */
+/* SO_REUSEPORT would let a second berthd share our address in silence: a socket without it is tried first. A worker alone
+ * does without: the kernel has a hash less to make for each datagram. */
 static int probe(const struct addr *addr, int type, bool early)
 {
 	int fd = open_socket(addr, type, false, early);

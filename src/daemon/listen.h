@@ -1,4 +1,4 @@
-/* The sockets that clients talk to. Each worker has its own for every address (SO_REUSEPORT), bound before privileges
+/* The sockets that clients talk to. Each worker has its own for every address (where there are several: SO_REUSEPORT), bound before privileges
  * are dropped and served by the worker's loop.
  *
  *	if (listen_open(worker, &addr, false, why, size) != 0) ...        main thread, before the workers run

@@ -31,6 +31,7 @@ struct batch {
 struct udp_listener {
 	struct watch watch;
 	struct timer again; /* when it could not be watched */
+	bool is_watched, is_told;
 	struct worker *worker;
 	bool any; /* the reply must leave from the address that was asked */
 	bool v6;
@@ -178,41 +179,51 @@ static void prepare(struct udp_listener *listener)
 	}
 }
 
-static void watch_again(struct udp_listener *listener)
+/* Where that cannot be (somebody used up fs.epoll.max_user_watches), the socket is looked at each millisecond until it
+ * can. */
+static void watch_it(struct udp_listener *listener)
 {
 	struct loop *loop = &listener->worker->loop;
-	if (loop_watch(loop, &listener->watch, EPOLLIN) != 0) /* somebody used up fs.epoll.max_user_watches */
-		loop_timer_set(loop, &listener->again, loop->now_us + AGAIN_MS * 1000ull);
-}
-
-static void on_again(struct timer *timer)
-{
-	watch_again(container_of(timer, struct udp_listener, again));
+	listener->is_watched = loop_watch(loop, &listener->watch, EPOLLIN) == 0;
+	if (listener->is_watched)
+		return;
+	if (!listener->is_told)
+		log_error("a UDP socket cannot be watched: %s; it is looked at each millisecond instead", strerror(errno));
+	listener->is_told = true;
+	loop_timer_set(loop, &listener->again, loop->now_us + AGAIN_MS * 1000ull);
 }
 
 /* Of each datagram that has left the kernel tells whoever watches its socket: there is room again. That takes a twentieth
- * of an answer's time and concerns nobody, so while a crowd is answered the socket is not watched. */
-static void on_ready(struct watch *watch, uint32_t events)
+ * of an answer's time and concerns nobody, so while a crowd is answered the socket is not watched (decision 27). */
+static void serve_crowd(struct udp_listener *listener)
 {
-	(void)events;
-	struct udp_listener *listener = container_of(watch, struct udp_listener, watch);
-	bool is_watched = true;
 	for (int i = 0; i < ROUNDS; i++) {
 		prepare(listener);
-		int count = recvmmsg(watch->fd, listener->in.msg, BATCH, MSG_DONTWAIT, NULL);
+		int count = recvmmsg(listener->watch.fd, listener->in.msg, BATCH, MSG_DONTWAIT, NULL);
 		if (count <= 0)
 			break;
-		if (is_watched && count >= CROWD) {
-			loop_unwatch(&listener->worker->loop, watch);
-			is_watched = false;
+		if (listener->is_watched && count >= CROWD) {
+			loop_unwatch(&listener->worker->loop, &listener->watch);
+			listener->is_watched = false;
 		}
 		serve_batch(listener, (unsigned)count);
 		udp_listener_flush(listener);
 		if (count < BATCH)
 			break;
 	}
-	if (!is_watched)
-		watch_again(listener);
+	if (!listener->is_watched)
+		watch_it(listener);
+}
+
+static void on_ready(struct watch *watch, uint32_t events)
+{
+	(void)events;
+	serve_crowd(container_of(watch, struct udp_listener, watch));
+}
+
+static void on_again(struct timer *timer)
+{
+	serve_crowd(container_of(timer, struct udp_listener, again));
 }
 
 struct udp_listener *udp_listener_new(struct worker *worker, int fd, bool any, bool v6)
@@ -230,8 +241,7 @@ struct udp_listener *udp_listener_new(struct worker *worker, int fd, bool any, b
 
 void udp_listener_start(struct udp_listener *listener)
 {
-	if (loop_watch(&listener->worker->loop, &listener->watch, EPOLLIN) != 0)
-		log_error("a UDP socket cannot be watched: %s", strerror(errno));
+	watch_it(listener);
 }
 
 void udp_listener_free(struct udp_listener *listener)

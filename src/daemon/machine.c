@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/clock.h"
 #include "base/paths.h"
 #include "daemon/places.h"
 #include "daemon/state.h"
@@ -30,6 +31,24 @@ static void tell_of_snapshot(
 		say(PREFLIGHT_WARNING, text, arg);
 }
 
+/* What is hardly meant. */
+static void tell_of_slips(
+	const struct config *config, void (*say)(enum preflight_level, const char *text, void *arg), void *arg)
+{
+	char text[400];
+	uint32_t now_s = clock_wall_s();
+	if (config->allow_count == 0)
+		say(PREFLIGHT_WARNING, "access.allow is empty: nobody may ask; name who may", arg);
+	for (size_t i = 0; i < config->dnssec.negative_count; i++) {
+		const struct config_negative *negative = &config->dnssec.negative[i];
+		if (negative->until_s == 0 || negative->until_s > now_s)
+			continue;
+		snprintf(text, sizeof(text), "dnssec.negative: the time of %.255s is over: it is validated again",
+			negative->zone);
+		say(PREFLIGHT_WARNING, text, arg);
+	}
+}
+
 void machine_preflight(
 	const struct config *config, void (*say)(enum preflight_level, const char *text, void *arg), void *arg)
 {
@@ -45,4 +64,5 @@ void machine_preflight(
 		say(PREFLIGHT_WARNING, text, arg);
 	places_free(&places);
 	tell_of_snapshot(config->cache.snapshot, say, arg);
+	tell_of_slips(config, say, arg);
 }

@@ -1,5 +1,5 @@
 /* What a configuration asks of this machine beside ports, and the machine does not have: cores to pin workers to, interfaces, a
- * folder for the cache. For `berth check` and for the log at the start.
+ * folder for the cache; and what is hardly meant. For `berth check` and for the log at the start.
  *
  *	machine_preflight(config, print_line, NULL);
  *

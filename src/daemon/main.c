@@ -15,6 +15,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "daemon/config.h"
+#include "daemon/control_json.h"
 #include "daemon/machine.h"
 #include "daemon/privilege.h"
 #include "daemon/server.h"
@@ -89,11 +90,6 @@ static void print_line(enum preflight_level level, const char *text, void *arg)
 	printf("%-8s %s\n", preflight_level_text(level), text);
 }
 
-static void append_line(enum preflight_level level, const char *text, void *lines)
-{
-	json_array_append_new(lines, json_pack("{s:s, s:s}", "level", preflight_level_text(level), "text", text));
-}
-
 static void print_findings(const struct config *config, const char *path, const struct usable *usable)
 {
 	printf("%s: good; %u usable port%s\n", path != NULL ? path : "defaults", usable->count[PORT_USABLE],
@@ -106,8 +102,8 @@ static void print_findings_json(const struct config *config, const struct usable
 {
 	json_t *lines = json_array();
 	unsigned count = usable->count[PORT_USABLE];
-	server_preflight(config, usable, &config->ports.range, append_line, lines);
-	machine_preflight(config, append_line, lines);
+	server_preflight(config, usable, &config->ports.range, json_append_line, lines);
+	machine_preflight(config, json_append_line, lines);
 	json_t *findings = json_pack("{s:i, s:f, s:o}", "usable", (int)count, "bits",
 		port_bits(server_among(config, count)), "lines", lines);
 	json_dumpf(findings, stdout, JSON_COMPACT | JSON_ENSURE_ASCII);
@@ -128,7 +124,8 @@ static int check(const struct config *config, const struct options *options)
 		return 1;
 	}
 	if (config->user != NULL && getpwnam(config->user) == NULL) {
-		fprintf(stderr, "berthd: %s: user: there is no user %s on this machine; name one, or none\n",
+		fprintf(stderr,
+			"berthd: %s: user: there is no user %s on this machine; name one, or take the key away\n",
 			options->config_path, config->user);
 		return 1;
 	}
@@ -195,8 +192,8 @@ static void tell_ready(const struct server *server)
 	size_t len = 0;
 	for (size_t i = 0; len < sizeof(all) && server_place(server, i, text) != NULL; i++)
 		len += (size_t)snprintf(all + len, sizeof(all) - len, "%s%s", i > 0 ? ", " : "", text);
-	log_notice("berthd " BERTH_VERSION " is ready on %s with %u workers; control socket %s; configuration %s", all,
-		server->workers, server->config->control_socket,
+	log_notice("berthd " BERTH_VERSION " is ready on %s with %u worker%s; control socket %s; configuration %s", all,
+		server->workers, server->workers == 1 ? "" : "s", server->config->control_socket,
 		server->config_path != NULL ? server->config_path : "built in");
 	for (size_t i = 0; i < server->config->web.listen_count && server->web != NULL; i++)
 		log_notice("web page on http://%s:%u/", web_host_text(&server->config->web.listen[i], text),

@@ -15,15 +15,11 @@ static void add(struct places *places, const struct addr *addr)
 	places->addr[places->count++] = *addr;
 }
 
-/* Served already: by the same address, or by the wildcard of its family. */
 static bool is_served(const struct places *places, const struct addr *addr)
 {
-	for (size_t i = 0; i < places->count; i++) {
-		const struct addr *other = &places->addr[i];
-		if (addr_equal(other, addr) || (addr_is_any(other) && addr_is_v6(other) == addr_is_v6(addr) &&
-						       addr_port(other) == addr_port(addr)))
+	for (size_t i = 0; i < places->count; i++)
+		if (addr_covers(&places->addr[i], addr))
 			return true;
-	}
 	return false;
 }
 

@@ -37,20 +37,20 @@ const struct rrset *rrset_sample(struct arena *arena, const struct rrset *set, u
 {
 	if (count >= set->data.count)
 		return set;
+	const knot_rdata_t **drawn = arena_alloc(arena, count * sizeof(*drawn)), *rdata = set->data.rdata;
 	struct rrset *sample = arena_copy(arena, set, sizeof(*set));
-	uint8_t *to = arena_alloc(arena, set->data.size);
-	sample->sigs = (knot_rdataset_t){0};
-	sample->data = (knot_rdataset_t){.rdata = (knot_rdata_t *)to};
-	const knot_rdata_t *rdata = set->data.rdata;
+	sample->sigs = sample->data = (knot_rdataset_t){0};
 	for (uint16_t left = set->data.count; sample->data.count < count; left--) {
-		size_t size = knot_rdata_size(rdata->len);
 		if (random_below(left) < (uint32_t)(count - sample->data.count)) {
-			memcpy(to + sample->data.size, rdata, size);
-			sample->data.size += (uint32_t)size;
-			sample->data.count++;
+			drawn[sample->data.count++] = rdata;
+			sample->data.size += (uint32_t)knot_rdata_size(rdata->len);
 		}
 		rdata = knot_rdataset_next((knot_rdata_t *)rdata);
 	}
+	uint8_t *to = arena_alloc(arena, sample->data.size);
+	sample->data.rdata = (knot_rdata_t *)to;
+	for (uint16_t i = 0; i < count; i++, to += knot_rdata_size(drawn[i - 1]->len))
+		memcpy(to, drawn[i], knot_rdata_size(drawn[i]->len));
 	return sample;
 }
 

@@ -183,7 +183,7 @@ static void explain(struct request *rq, struct answer *answer, int ret)
 static void fail(struct request *rq, struct answer *answer, int ret)
 {
 	struct answer chain = *answer;
-	*answer = (struct answer){.rcode = KNOT_RCODE_SERVFAIL, .security = SECURITY_INDETERMINATE};
+	*answer = (struct answer){.rcode = KNOT_RCODE_SERVFAIL};
 	if (ret == E_MALFORMED) { /* RFC 1034 3.6.2: the loop is shown */
 		answer->set[SECTION_ANSWER] = chain.set[SECTION_ANSWER];
 		answer->count[SECTION_ANSWER] = chain.count[SECTION_ANSWER];

@@ -344,7 +344,7 @@ static int watch_in_lines(struct table *table, unsigned interval_ms)
 		if (look(table, &seen) != 0)
 			return tool_fail(table->tool, "the kernel's socket tables (sock_diag) could not be asked");
 		json_t *line = table_json(table, seen);
-		json_dumpf(line, stdout, JSON_COMPACT | JSON_ENSURE_ASCII);
+		json_dumpf(line, stdout, JSON_COMPACT | PRINT_JSON);
 		putchar('\n');
 		json_decref(line);
 		forget(table, seen);

@@ -249,7 +249,7 @@ static int watch_in_lines(struct view *view, unsigned interval_ms)
 	struct timespec left = {interval_ms / 1000, (long)(interval_ms % 1000) * 1000000};
 	for (;;) {
 		json_t *line = map_json(view);
-		json_dumpf(line, stdout, JSON_COMPACT | JSON_ENSURE_ASCII);
+		json_dumpf(line, stdout, JSON_COMPACT | PRINT_JSON);
 		putchar('\n');
 		json_decref(line);
 		if (fflush(stdout) != 0)

@@ -48,6 +48,7 @@ static const char *away_words(enum port_why why)
 {
 	static const char *const words[PORT_WHYS] = {[PORT_EXCLUDED] = "excluded",
 		[PORT_RESERVED] = "in ip_local_reserved_ports",
+		[PORT_PRIVILEGED] = "need CAP_NET_BIND_SERVICE",
 		[PORT_HELD] = "held by other programs",
 		[PORT_REGISTERED] = "registered for UDP",
 		[PORT_CLASHING] = "known clashes"};
@@ -88,6 +89,19 @@ static void print_keep(const json_t *before, const json_t *after, const char *ke
 	free(line);
 }
 
+static void print_warnings(const json_t *lines)
+{
+	size_t i;
+	json_t *line;
+	json_array_foreach(lines, i, line)
+	{
+		if (strcmp(text_of(line, "level"), "warning") != 0)
+			continue;
+		printf("\n%swarning%s  ", style(STYLE_BAD), style(STYLE_PLAIN));
+		print_wrapped(text_of(line, "text"), sizeof("warning  ") - 1);
+	}
+}
+
 static void print_change(const json_t *reply)
 {
 	const json_t *before = json_object_get(reply, "before"), *after = json_object_get(reply, "after");
@@ -97,6 +111,7 @@ static void print_change(const json_t *reply)
 		printf("\n%s\n", dry ? "That would change nothing." : "That changed nothing.");
 		return;
 	}
+	print_warnings(json_object_get(reply, "lines"));
 	printf("\n%s%s%s\n", style(dry ? STYLE_NOTE : STYLE_GOOD),
 		dry ? "Nothing was changed. It would last until the next reload or restart of berthd."
 		    : "Changed, until the next reload or restart of berthd.",

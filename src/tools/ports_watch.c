@@ -259,7 +259,7 @@ static void print_as_json(const struct watch *watch)
 	json_object_set_new(
 		line, "failed", json_integer(count_of(json_object_get(watch->reply, "counters"), "loans.failed")));
 	json_object_set(line, "ports", json_object_get(watch->reply, "ports"));
-	json_dumpf(line, stdout, JSON_COMPACT | JSON_ENSURE_ASCII);
+	json_dumpf(line, stdout, JSON_COMPACT | PRINT_JSON);
 	putchar('\n');
 	json_decref(line);
 }

@@ -265,7 +265,7 @@ const char *moment(double at, char out[static PRINT_TIME])
 
 int print_json(json_t *value)
 {
-	json_dumpf(value, stdout, JSON_INDENT(2) | JSON_ENSURE_ASCII);
+	json_dumpf(value, stdout, JSON_INDENT(2) | PRINT_JSON);
 	putchar('\n');
 	json_decref(value);
 	return EXIT_GOOD;

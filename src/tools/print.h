@@ -69,6 +69,8 @@ const char *duration_s(double s, char out[static PRINT_NUMBER]);
 /* "2026-11-22 14:03:04.123", in local time */
 const char *moment(double at, char out[static PRINT_TIME]);
 
+/* How JSON is written: microseconds of today's wall clock have 16 digits, and a 17th only shows how doubles are made. */
+enum { PRINT_JSON = JSON_ENSURE_ASCII | JSON_REAL_PRECISION(16) };
 /* Pretty, keys in the order of insertion, ASCII alone. Takes the reference; returns EXIT_GOOD. */
 int print_json(json_t *value);
 /* Records of doc/control.md as aligned lines: name, TTL, type, data. */

@@ -147,9 +147,11 @@ def test_address_in_use(tmp_path: Path, kind: int, transport: str):
     assert THERE + "@53" in said and transport in said and "another program" in said
 
 
-def test_second_daemon_on_the_same_address(start: Callable[..., Daemon], tmp_path: Path):
-    first = start(listen=[THERE])
-    assert "another program" in complaint(run_berthd("-c", configured(tmp_path / "second", listen=[THERE])))
+@pytest.mark.parametrize("workers", [1, 2])
+def test_second_daemon_on_the_same_address(start: Callable[..., Daemon], tmp_path: Path, workers: int):
+    first = start(listen=[THERE], workers=workers)
+    assert "another program listens there (`berth port 53` tells which)" in complaint(
+        run_berthd("-c", configured(tmp_path / "second", listen=[THERE], workers=workers)))
     assert ask("www.nodata.lab", where=THERE).rcode() == NOERROR and first.process.poll() is None
 
 
@@ -604,6 +606,7 @@ def test_berth_why(shared: Daemon, told: Callable[..., str]):
 def test_story_of_a_costly_question_is_cut(shared: Daemon):
     found = shared.control("why", name="www.cycle1.lab", fresh=True)
     assert found["rcode"] == "SERVFAIL" and len(found["story"]) <= 256 and found["story_left_out"] >= 0
+    assert found["security"] == "unchecked"  # not indeterminate: no trust anchor has to do with it
 
 
 def test_berth_port(shared: Daemon, told: Callable[..., str]):
@@ -634,6 +637,14 @@ def test_check_as_json(tmp_path: Path, ports: str, among: int | None):
     assert found["bits"] == pytest.approx(math.log2(among or found["usable"]))
     assert {line["level"] for line in lines} <= {"good", "note", "warning"}
     assert any(line["level"] == "warning" and "that is few" in line["text"] for line in lines)
+
+
+def test_check_tells_of_slips(tmp_path: Path):
+    file = tmp_path / "berthd.yaml"
+    file.write_text("access: {allow: []}\ndnssec: {negative: [{zone: old.test, until: 2020-01-01}, {zone: new.test}]}\n")
+    done = run_berthd("-c", file, "--check")
+    assert done.returncode == 0 and "nobody may ask" in done.stdout
+    assert "the time of old.test is over" in done.stdout and "new.test" not in done.stdout
 
 
 def test_json_without_check():

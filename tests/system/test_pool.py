@@ -117,6 +117,8 @@ def test_a_dry_run_changes_nothing(start: Callable[..., Daemon]):
     tried = daemon.control("ports-change", exclude="60100-60199", dry_run=True)
     assert tried["before"]["usable"] == before and tried["after"]["usable"] == before - 100
     assert tried["after"]["away"]["excluded"] == 100 and tried["after"]["bits"] < tried["before"]["bits"]
+    few = daemon.control("ports-change", range="60000-60009", dry_run=True)["lines"]
+    assert any(line["level"] == "warning" and "that is few" in line["text"] for line in few)
     assert daemon.control("ports")["usable"] == before
     daemon.control("ports-change", exclude="60100-60199")
     assert daemon.control("ports")["usable"] == before - 100, daemon.control("ports")

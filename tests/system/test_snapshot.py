@@ -39,7 +39,7 @@ def test_a_folder_that_is_not_there_is_not_made(start: Callable[..., Daemon]):
     daemon.finish()
     daemon = start(cache={"snapshot": folder / "cache"})
     assert "warning: cache.snapshot: there is no directory %s; make it, or name another file" % folder in daemon.log
-    assert "No such file or directory" in tool(daemon, "cache", "save").stderr
+    assert "%s/cache: its directory is not there; make it, or name another file" % folder in tool(daemon, "cache", "save").stderr
     daemon.finish()
     assert not folder.exists()
 

@@ -68,7 +68,8 @@ PORTS_REPLY = dict(POOL, changed=False, others={"held": 212, "top_held": 180, "t
 SET = {"range": "49152-65535", "usable": 16374, "bits": 13.999, "away": dict(AWAY, excluded=0), "exclude": ["5353"],
        "include": []}
 CHANGE = {"dry_run": True, "before": SET, "after": dict(SET, usable=16274, bits=13.99, away=AWAY,
-                                                       exclude=["5353", "60100-60199"])}
+                                                       exclude=["5353", "60100-60199"]),
+          "lines": [{"level": "good", "text": "all is well"}, {"level": "warning", "text": "these are few"}]}
 AUDIT = dict(POOL, upstream={"upstream.udp": 900, "upstream.tcp": 100, "upstream.letters": 12000, "upstream.cookies": 250},
              lost={"ports.taken": 3, "ports.denied": 0, "ports.nofiles": 0, "ports.nobufs": 0},
              limits={"mismatches": 3, "within_s": 60, "tcp_only_s": 60},
@@ -569,6 +570,7 @@ def test_change_that_is_tried(serve, berth):
     assert rows["excluded"] == ["0", "100", "+100"] and rows["held by other programs"] == ["2", "2"]
     assert "Nothing was changed. It would last until the next reload or restart of berthd." in out
     assert out.endswith("\n  ports:\n    exclude: [5353, 60100-60199]\n")
+    assert "\nwarning  these are few\n" in out and "all is well" not in out
     assert json.loads(good(berth("ports", "exclude", "9", "--dry-run", "--json"))) == CHANGE
 
 

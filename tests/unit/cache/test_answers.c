@@ -368,7 +368,7 @@ static void test_was_asked(void **state)
 		answer_key_of(&other, &query);
 		known += answers_was_asked(cache, &other);
 	}
-	assert_true(known < 20); /* by chance: one of 8,192 */
+	assert_true(known < 8); /* by chance, where four marks are all in use: one of 8,192 */
 }
 
 /* Of many questions that are asked by turns none is new for ever because of the others. */

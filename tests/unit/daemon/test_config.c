@@ -380,6 +380,17 @@ static const struct wrong wrongs[] = {
 	{"listen: [127.0.0.1@70000]\n", "b.yaml:1: listen: \"127.0.0.1@70000\" is not an address; write ADDRESS or "
 					"ADDRESS@PORT, for example 127.0.0.1@53, or INTERFACE@PORT xdp"},
 	{"listen: [\"::1\",\n  \"::1@53\"]\n", "b.yaml:2: listen: \"::1@53\" is named twice; keep one of them"},
+	{"listen: [0.0.0.0, 127.0.0.1]\n", "b.yaml:1: listen: \"127.0.0.1\" and 0.0.0.0@53 are one place, for the one "
+					   "stands for every address; keep one of "
+					   "them"},
+	{"listen: [\"::1\", \"::\"]\n", "b.yaml:1: listen: \"::\" and ::1@53 are one place, for the one stands for "
+					"every address; keep one of them"},
+	{"listen: [127.0.0.1]\nweb: {listen: [\"::1@53\", 127.0.0.1@53]}\n",
+		"b.yaml:2: web.listen: \"127.0.0.1@53\" is where DNS is listened for (listen); choose another port"},
+	{"web: {listen: [127.0.0.1@8053, 0.0.0.0@8053]}\n",
+		"b.yaml:1: web.listen: \"0.0.0.0@8053\" is part of another entry, or has one in it; keep one of them"},
+	{"resolver: {forward: [192.0.2.1]}\n",
+		"b.yaml:1: resolver.forward: not a section; write KEY: VALUE lines, with keys of zone, to, first"},
 	{"listen: [eth0@0 xdp]\n",
 		"b.yaml:1: listen: \"eth0@0 xdp\" is not an interface for XDP; write INTERFACE@PORT xdp, "
 		"for example eth0@53 xdp"},
