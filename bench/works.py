@@ -22,7 +22,7 @@ from subjects import ECHO, WINDOW, Echo, Resolver, flood, flood_command
 
 HOT_COUNT, HOT_TURNS, TCP_COUNT = 250_000, 10, 50_000
 LATENCY_S, LATENCY_SHARE = 3, 0.5
-BESIDE_S, BESIDE_HOT, BESIDE_COLD = 6, 5000, 1000  # seconds, questions a second
+BESIDE_S, BESIDE_HOT, BESIDE_COLD = 8, 5000, 1000  # seconds, questions a second
 IDLE_S = 0.5
 PORTS = Path("/proc/sys/net/ipv4/ip_local_port_range")
 WIDE_PORTS = "1024 65535"

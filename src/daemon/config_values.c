@@ -390,7 +390,8 @@ static int read_web_listen(struct config_reader *r, const struct config_raw_web 
 			return config_refuse(r, node, i, "is where DNS is listened for (listen); choose another port");
 		for (unsigned j = 0; j < i; j++)
 			if (addr_covers(&list[i], &list[j]) || addr_covers(&list[j], &list[i]))
-				return config_refuse(r, node, i, "is part of another entry, or has one in it; keep one of them");
+				return config_refuse(
+					r, node, i, "is part of another entry, or has one in it; keep one of them");
 	}
 	r->config->web.listen = list;
 	r->config->web.listen_count = raw->listen_count;

@@ -188,7 +188,8 @@ static void watch_it(struct udp_listener *listener)
 	if (listener->is_watched)
 		return;
 	if (!listener->is_told)
-		log_error("a UDP socket cannot be watched: %s; it is looked at each millisecond instead", strerror(errno));
+		log_error("a UDP socket cannot be watched: %s; it is looked at each millisecond instead",
+			strerror(errno));
 	listener->is_told = true;
 	loop_timer_set(loop, &listener->again, loop->now_us + AGAIN_MS * 1000ull);
 }
