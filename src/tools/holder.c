@@ -98,11 +98,42 @@ static void print_process(const struct process *process, int column)
 		print_item("", column, process->command);
 }
 
-static void print_one(const struct holder *holder, int column)
+/* What is said below the socket is the same of both. */
+static bool is_of_the_same(const struct holder *a, const struct holder *b)
+{
+	return a->ns == b->ns && a->how == b->how && a->origin.who == b->origin.who &&
+	       a->origin.sure == b->origin.sure && a->socket.uid == b->socket.uid && a->owner_count == b->owner_count &&
+	       (a->owner_count == 0 || memcmp(a->owners, b->owners, a->owner_count * sizeof(*a->owners)) == 0);
+}
+
+/* How many at the begin are alike: workers that share a port have a socket each. */
+static size_t count_alike(const struct holder *holders, size_t count)
+{
+	char first[TEXT], other[TEXT];
+	size_t alike = 1;
+	socket_words(&holders->socket, first);
+	while (alike < count && is_of_the_same(holders, &holders[alike])) {
+		socket_words(&holders[alike].socket, other);
+		if (strcmp(first, other) != 0)
+			break;
+		alike++;
+	}
+	return alike;
+}
+
+static void print_sockets(const struct holder *holder, size_t alike, const char *label, int column)
+{
+	char text[TEXT + 40];
+	socket_words(&holder->socket, text);
+	if (alike > 1)
+		snprintf(text + strlen(text), 40, " (%zu such sockets)", alike);
+	print_item(label, column, text);
+}
+
+/* Who holds it, and how that is known. */
+static void print_who(const struct holder *holder, int column)
 {
 	char text[TEXT], user[PROCESS_USER];
-	socket_words(&holder->socket, text);
-	print_item("holder", column, text);
 	if (!holder->ns->is_ours) {
 		snprintf(text, sizeof(text), "in network namespace %s", holder_namespace_words(holder->ns));
 		print_item("", column, text);
@@ -126,10 +157,18 @@ static void print_one(const struct holder *holder, int column)
 void holder_print(const struct holder *holders, size_t count, int column)
 {
 	char text[TEXT];
-	for (size_t i = 0; i < count && i < SHOWN; i++)
-		print_one(&holders[i], column);
-	if (count > SHOWN) {
-		snprintf(text, sizeof(text), "and %zu more sockets; --json has all", count - SHOWN);
+	size_t i = 0;
+	bool is_begin = true;
+	for (unsigned shown = 0; i < count && shown < SHOWN; shown++) {
+		size_t alike = count_alike(&holders[i], count - i);
+		print_sockets(&holders[i], alike, is_begin ? "holder" : "", column);
+		i += alike;
+		is_begin = i == count || shown + 1 == SHOWN || !is_of_the_same(&holders[i - 1], &holders[i]);
+		if (is_begin)
+			print_who(&holders[i - 1], column);
+	}
+	if (i < count) {
+		snprintf(text, sizeof(text), "and %zu more sockets; --json has all", count - i);
 		print_item("", column, text);
 	}
 }

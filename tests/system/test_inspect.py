@@ -11,7 +11,7 @@ import socket
 import subprocess
 import sys
 import tempfile
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Callable, Iterator
 
@@ -183,6 +183,17 @@ def test_each_page_says_what_is_there(sockets: list[socket.socket]):
     assert "listens here on every address" in page(50012)
     assert "TCP ::@50013, listening" in page(50013) and "TIME" not in page(50012)
     assert "verdict  free: take it" in page(50020)  # another namespace of this machine may have it
+
+
+def test_a_process_is_told_once_for_all_its_sockets(namespace: None):
+    with ExitStack() as stack:
+        for family, address in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")):
+            sock = stack.enter_context(socket.socket(family, socket.SOCK_DGRAM))
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+            sock.bind((address, 50025))
+        out = told("port", 50025)
+    assert out.count("\nholder ") == 1 and out.count(", pid %d, user root, runs since" % os.getpid()) == 1
+    assert "UDP 127.0.0.1@50025, unconnected (2 such sockets)\n" in out and "UDP ::1@50025, unconnected\n" in out
 
 
 def test_time_wait_is_the_kernels(namespace: None):
