@@ -192,7 +192,7 @@ def test_a_process_is_told_once_for_all_its_sockets(namespace: None):
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
             sock.bind((address, 50025))
         out = told("port", 50025)
-    assert out.count("\nholder ") == 1 and out.count(", pid %d, user root, runs since" % os.getpid()) == 1
+    assert out.count("\n  holder ") == 1 and out.count(", pid %d, user root, runs since" % os.getpid()) == 1
     assert "UDP 127.0.0.1@50025, unconnected (2 such sockets)\n" in out and "UDP ::1@50025, unconnected\n" in out
 
 
