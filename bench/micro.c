@@ -1,5 +1,5 @@
 /* What single pieces cost: an exchange on a re-moored socket and on a fresh one, a switch of fibers, reading a
- * referral, reading the rrset cache. On loopback; CPU time of a thread; medians of five rounds. Prints a table.
+ * referral, reading the rrset cache, a snapshot of it. On loopback; CPU time of a thread; medians of five rounds. Prints a table.
  *
  *	micro [ROUNDS]
  */
@@ -15,6 +15,7 @@
 #include "base/error.h"
 #include "base/hash.h"
 #include "cache/rrcache.h"
+#include "cache/snapshot.h"
 #include "dns/message.h"
 #include "net/fiber.h"
 #include "net/fiber_pool.h"
@@ -214,12 +215,12 @@ static const uint8_t *number_name(uint8_t *name, unsigned number)
 	return name;
 }
 
-static void fill_cache(void)
+static void fill_cache(unsigned count)
 {
 	uint8_t name[NAME_MAX_LEN], data[8] = {4, 0, 192, 0, 2, 1};
 	struct rrcache_conf conf = {.bytes = 256 << 20, .ttl_max_s = 86400};
 	cache = rrcache_new(&conf);
-	for (unsigned i = 0; i < CACHED; i++) {
+	for (unsigned i = 0; i < count; i++) {
 		struct rrset set = {.owner = number_name(name, i), .type = KNOT_RRTYPE_A, .rclass = KNOT_CLASS_IN};
 		const struct rrset *one = &set;
 		set.data = (knot_rdataset_t){.count = 1, .size = 6, .rdata = (knot_rdata_t *)(void *)data};
@@ -269,6 +270,35 @@ static double get_beside_us(void)
 	return (us + others) / 2;
 }
 
+/* --- a snapshot --- */
+
+enum { KEPT = 1000000 };
+
+static char snapshot_path[] = "/tmp/berth-micro-XXXXXX";
+
+static double save_us(void)
+{
+	struct snapshot_result result;
+	double begin = cpu_us();
+	if (snapshot_save(cache, snapshot_path, &result) != 0 || result.records != KEPT)
+		abort();
+	return cpu_us() - begin;
+}
+
+static double load_us(void)
+{
+	struct rrcache_conf conf = {.bytes = 256 << 20, .ttl_max_s = 86400};
+	struct rrcache *other = rrcache_new(&conf);
+	struct snapshot_result result;
+	atomic_bool stop = false;
+	double begin = cpu_us();
+	if (snapshot_load(other, snapshot_path, &stop, &result) != 0 || result.records != KEPT)
+		abort();
+	double us = cpu_us() - begin;
+	rrcache_free(other);
+	return us;
+}
+
 /* --- the table --- */
 
 static int compare(const void *a, const void *b)
@@ -286,6 +316,19 @@ static void measure(const char *what, double (*one)(void), int rounds)
 	printf("%-44s %8.3f us  (%.3f-%.3f)\n", what, us[rounds / 2], us[0], us[rounds - 1]);
 }
 
+static void measure_snapshot(int rounds)
+{
+	int fd = mkstemp(snapshot_path);
+	if (fd < 0)
+		abort();
+	close(fd);
+	fill_cache(KEPT);
+	measure("writing a snapshot of 1,000,000 records", save_us, rounds);
+	measure("reading it into an empty cache", load_us, rounds);
+	rrcache_free(cache);
+	unlink(snapshot_path);
+}
+
 int main(int argc, char *argv[])
 {
 	int rounds = argc > 1 ? atoi(argv[1]) : 5;
@@ -297,9 +340,10 @@ int main(int argc, char *argv[])
 	measure("exchange, fresh bound socket", fresh_us, rounds);
 	measure("switch of a fiber, there and back", switch_us, rounds);
 	measure("reading a referral of 2 servers with glue", read_us, rounds);
-	fill_cache();
+	fill_cache(CACHED);
 	measure("reading the rrset cache", get_us, rounds);
 	measure("the same, by two threads at once", get_beside_us, rounds);
 	rrcache_free(cache);
+	measure_snapshot(rounds);
 	return 0;
 }

@@ -9,6 +9,7 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/counters.h"
+#include "base/error.h"
 #include "base/limits.h"
 #include "base/log.h"
 #include "daemon/listen.h"
@@ -184,7 +185,8 @@ static void prepare(struct udp_listener *listener)
 static void watch_it(struct udp_listener *listener)
 {
 	struct loop *loop = &listener->worker->loop;
-	listener->is_watched = loop_watch(loop, &listener->watch, EPOLLIN) == 0;
+	int ret = loop_watch(loop, &listener->watch, EPOLLIN);
+	listener->is_watched = ret == 0 || ret == E_EXIST;
 	if (listener->is_watched)
 		return;
 	if (!listener->is_told)
