@@ -271,7 +271,7 @@ def test_after_the_limit_of_connections(page: Daemon):
     for source in ("127.0.0.2", "127.0.0.3", "127.0.0.4", "127.0.0.5"):
         for _ in range(30):
             many.append(socket.socket())
-            many[-1].settimeout(1)
+            many[-1].settimeout(10 * SLOWER)  # a full queue of what is to be accepted drops a SYN, which comes again after a second
             many[-1].bind((source, 0))
             many[-1].connect(("127.0.0.1", PORT))
     time.sleep(0.3)
