@@ -267,9 +267,8 @@ def test_who_may_not_read_is_told(start: Callable[..., Daemon], tmp_path: Path):
         if str(folder).startswith("/tmp"):
             folder.chmod(0o755)
     code = subprocess.run(
-        # This machine's own history, of whatever berthd was here, is out of sight.
-        ["unshare", "--mount", "sh", "-c", 'mount -t tmpfs none /var/lib && exec "$@"', "sh",
-         "setpriv", "--reuid", str(NOBODY.pw_uid), "--clear-groups", "--regid", str(NOBODY.pw_gid), str(BUILD / "berth"),
+        # Nobody's user and group may own this machine's own history, which some berthd left here: these own nothing.
+        ["setpriv", "--reuid", "60123", "--clear-groups", "--regid", "60123", str(BUILD / "berth"),
          "--socket", "/nowhere", "port", "60054", "--since", "1h"],
         env={"XDG_STATE_HOME": str(tmp_path), "PATH": os.environ["PATH"]}, capture_output=True, text=True)
     assert code.returncode == 1 and ("no history" in code.stderr or "may not be read" in code.stderr), code
