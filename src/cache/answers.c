@@ -46,8 +46,8 @@ struct answers {
 	size_t in_use, room; /* hash_place() */
 	size_t entries, bytes, limit;
 	struct link used;
-	uint16_t asked[ASKED / ASKED_AT_ONE]
-		      [ASKED_AT_ONE]; /* parts of the hashes of the last questions of each place */
+	/* Parts of the hashes of the last questions of each place. */
+	uint16_t asked[ASKED / ASKED_AT_ONE][ASKED_AT_ONE];
 };
 
 static const uint8_t *wire_of(const struct answer_entry *entry)

@@ -62,7 +62,7 @@ static int add_address(struct config_reader *r, const struct config_node *node, 
 		return config_refuse(r, node, index,
 			"is not an address; write ADDRESS or ADDRESS@PORT, for example "
 			"127.0.0.1@53, or INTERFACE@PORT xdp");
-	const struct addr *other = config_find_listener(config, addr);
+	const struct addr *other = config_find_place(config->listen, config->listen_count, addr);
 	char place[ADDR_TEXT];
 	if (other != NULL && addr_equal(other, addr))
 		return config_refuse(r, node, index, "is named twice; keep one of them");
@@ -74,11 +74,11 @@ static int add_address(struct config_reader *r, const struct config_node *node, 
 	return 0;
 }
 
-const struct addr *config_find_listener(const struct config *config, const struct addr *addr)
+const struct addr *config_find_place(const struct addr *list, size_t count, const struct addr *addr)
 {
-	for (size_t i = 0; i < config->listen_count; i++)
-		if (addr_covers(&config->listen[i], addr) || addr_covers(addr, &config->listen[i]))
-			return &config->listen[i];
+	for (size_t i = 0; i < count; i++)
+		if (addr_covers(&list[i], addr) || addr_covers(addr, &list[i]))
+			return &list[i];
 	return NULL;
 }
 

@@ -178,8 +178,8 @@ void config_read_switch(enum config_switch word, bool *out);
 
 /* --- config_listen.c --- */
 
-/* An entry of listen that a socket on the address would collide with; NULL: none (interfaces for XDP do not count). */
-const struct addr *config_find_listener(const struct config *config, const struct addr *addr);
+/* The first of a list that a socket on the address would collide with; NULL: none. */
+const struct addr *config_find_place(const struct addr *list, size_t count, const struct addr *addr);
 int config_read_listen(struct config_reader *r, const struct config_raw *raw);
 
 /* --- config_resolver.c --- */

@@ -386,12 +386,11 @@ static int read_web_listen(struct config_reader *r, const struct config_raw_web 
 		if (addr_parse(&list[i], raw->listen[i], WEB_PORT) != 0 || addr_port(&list[i]) == 0)
 			return config_refuse(r, node, i,
 				"is not an address; write ADDRESS or ADDRESS@PORT, for example 127.0.0.1@8053");
-		if (config_find_listener(r->config, &list[i]) != NULL)
+		if (config_find_place(r->config->listen, r->config->listen_count, &list[i]) != NULL)
 			return config_refuse(r, node, i, "is where DNS is listened for (listen); choose another port");
-		for (unsigned j = 0; j < i; j++)
-			if (addr_covers(&list[i], &list[j]) || addr_covers(&list[j], &list[i]))
-				return config_refuse(
-					r, node, i, "is part of another entry, or has one in it; keep one of them");
+		if (config_find_place(list, i, &list[i]) != NULL)
+			return config_refuse(
+				r, node, i, "is part of another entry, or has one in it; keep one of them");
 	}
 	r->config->web.listen = list;
 	r->config->web.listen_count = raw->listen_count;
