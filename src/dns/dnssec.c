@@ -9,7 +9,7 @@
 #include "dns/crypto.h"
 
 enum { DNSKEY_HEAD = 4, DS_HEAD = 4, RRSIG_HEAD = 18, PROTOCOL_DNSSEC = 3 };
-enum { RSASHA1 = 5, RSASHA1_NSEC3 = 7, DIGEST_SHA1 = 1 };
+enum { RSASHA1 = 5, RSASHA1_NSEC3 = 7 };
 
 /* RFC 4034 appendix B. Algorithm 1 has another sum, but nobody uses that. */
 static uint16_t key_tag(const knot_rdata_t *rdata)

@@ -2,11 +2,10 @@
  * itself (DNSKEY). */
 #include "resolve/trust.h"
 
-#include <string.h>
-
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "dns/entry.h"
 #include "resolve/anchors.h"
 #include "resolve/keep.h"
 #include "resolve/routes.h"
@@ -244,74 +243,6 @@ static int ds_await(struct request *rq, const struct frame *frame, const uint8_t
 
 /* --- DNSKEY: what the zone says of itself --- */
 
-/* The part of an anchor or DS rrset that this house can use; where there is none the zone counts as unsigned (RFC 4035
- * 5.2). With a better digest SHA-1 does not count (RFC 4509 3). */
-struct entry_points {
-	struct ds ds[LIMIT_DS];
-	unsigned tried
-		[LIMIT_DS]; /* keys whose digest was compared: tags collide, and whoever wants to can make them (HashTrap) */
-	unsigned count;
-	const knot_rdataset_t *keys; /* of an anchor */
-	bool has_algorithm;          /* of an unusable one: the digest was the matter */
-};
-
-static void read_ds(struct request *rq, const knot_rdataset_t *set, struct entry_points *out)
-{
-	bool has_better = false;
-	const knot_rdata_t *rdata = set->rdata;
-	for (uint16_t i = 0; i < set->count && out->count < LIMIT_DS;
-		i++, rdata = knot_rdataset_next((knot_rdata_t *)rdata)) {
-		struct ds *ds = &out->ds[out->count];
-		if (ds_read(ds, rdata) != 0)
-			continue;
-		bool algorithm = algorithm_is_supported(ds->algorithm, rq->options.sha1);
-		out->has_algorithm |= algorithm;
-		if (!algorithm || !digest_is_supported(ds->digest_type, rq->options.sha1))
-			continue;
-		has_better |= ds->digest_type != 1;
-		out->count++;
-	}
-	unsigned kept = 0;
-	for (unsigned i = 0; i < out->count; i++)
-		if (!has_better || out->ds[i].digest_type != 1)
-			out->ds[kept++] = out->ds[i];
-	out->count = kept;
-}
-
-static bool can_use_key(const struct request *rq, const knot_rdataset_t *keys)
-{
-	const knot_rdata_t *rdata = keys->rdata;
-	for (uint16_t i = 0; i < keys->count; i++, rdata = knot_rdataset_next((knot_rdata_t *)rdata)) {
-		struct dnskey key;
-		if (dnskey_read(&key, rdata) == 0 && algorithm_is_supported(key.algorithm, rq->options.sha1))
-			return true;
-	}
-	return false;
-}
-
-static bool is_entry_point(struct entry_points *points, const uint8_t *zone, const struct dnskey *key)
-{
-	if (points->keys != NULL && knot_rdataset_member(points->keys, key->rdata))
-		return true;
-	for (unsigned i = 0; i < points->count; i++)
-		if (points->ds[i].tag == key->tag && points->tried[i]++ < LIMIT_KEYS_OF_TAG &&
-			ds_is_of(&points->ds[i], zone, key))
-			return true;
-	return false;
-}
-
-/* The keys that an anchor or the parent vouches for. */
-static void take_entry_keys(struct request *rq, struct entry_points *points, const struct rrset *set, struct trust *out)
-{
-	verify_take_keys(rq, set, out);
-	memset(points->tried, 0, sizeof(points->tried));
-	unsigned kept = 0;
-	for (unsigned i = 0; i < out->keys; i++)
-		if (is_entry_point(points, out->zone, &out->key[i]))
-			out->key[kept++] = out->key[i];
-	out->keys = kept;
-}
-
 static bool has_zone_bit(const struct rrset *set)
 {
 	const knot_rdata_t *rdata = set->data.rdata;
@@ -334,10 +265,12 @@ static void blame_no_entry(struct request *rq, const uint8_t *zone, const struct
 }
 
 /* 0: the rrset is signed by a key that is vouched for, and *out has all its keys. E_MISMATCH: it is not. */
-static int check_keys_await(struct request *rq, struct entry_points *points, const struct rrset *set, struct trust *out)
+static int check_keys_await(
+	struct request *rq, const struct entry_points *points, const struct rrset *set, struct trust *out)
 {
 	struct rrsig sig;
-	take_entry_keys(rq, points, set, out);
+	verify_take_keys(rq, set, out);
+	out->keys = entry_keep_keys(points, out->zone, out->key, out->keys);
 	if (out->keys == 0) {
 		blame_no_entry(rq, out->zone, set);
 		return E_MISMATCH;
@@ -396,7 +329,7 @@ static void keep_bogus_keys(struct request *rq, const uint8_t *zone, const struc
 			&(struct cache_key){.name = zone, .type = KNOT_RRTYPE_DNSKEY, .space = CACHE_CHAIN}, &value);
 }
 
-static int keys_await(struct request *rq, const struct frame *frame, struct entry_points *points,
+static int keys_await(struct request *rq, const struct frame *frame, const struct entry_points *points,
 	const struct rrset *offered, struct trust *out)
 {
 	struct found found = {.kind = FOUND_ANSWER, .is_cached = true, .count = 1, .set = &offered};
@@ -437,10 +370,10 @@ static void tell_unusable(struct request *rq, const uint8_t *zone, const struct 
 		points->has_algorithm ? "digests" : "algorithms");
 }
 
-static int from_points_await(struct request *rq, const struct frame *frame, struct entry_points *points,
+static int from_points_await(struct request *rq, const struct frame *frame, const struct entry_points *points,
 	const struct rrset *offered, struct trust *out)
 {
-	if (points->count == 0 && (points->keys == NULL || !can_use_key(rq, points->keys))) {
+	if (!entry_is_usable(points, rq->options.sha1)) {
 		out->security = SECURITY_INSECURE;
 		tell_unusable(rq, out->zone, points);
 		return 0;
@@ -452,7 +385,7 @@ static int from_anchor_await(struct request *rq, const struct frame *frame, cons
 	const struct rrset *offered, struct trust *out)
 {
 	struct entry_points *points = arena_zalloc(&rq->arena, sizeof(*points));
-	read_ds(rq, &anchor->ds, points);
+	entry_read_ds(points, &anchor->ds, rq->options.sha1);
 	points->keys = anchor->keys.count > 0 ? &anchor->keys : NULL;
 	int ret = from_points_await(rq, frame, points, offered, out);
 	if (ret == 0 && out->security == SECURITY_BOGUS)
@@ -480,7 +413,7 @@ static int from_parent_await(struct request *rq, const struct frame *frame, cons
 		return 0;
 	}
 	struct entry_points *points = arena_zalloc(&rq->arena, sizeof(*points));
-	read_ds(rq, &state.ds->data, points);
+	entry_read_ds(points, &state.ds->data, rq->options.sha1);
 	return from_points_await(rq, frame, points, offered, out);
 }
 

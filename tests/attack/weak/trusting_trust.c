@@ -1,5 +1,5 @@
-/* Decides that all DS records of a zone are compared with all of its keys: the product's trust.c with other limits, its
- * functions under names for the linker's --wrap. */
+/* Decides that there is room for all DS records of a zone: the product's trust.c with other limits, its functions
+ * under names for the linker's --wrap. */
 #include "trusting.h"
 
 #define trust_above_await   __wrap_trust_above_await
