@@ -4,6 +4,8 @@
  *	micro [ROUNDS]
  */
 #include <arpa/inet.h>
+#include <errno.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,7 +24,7 @@
 #include "ports/kernel.h"
 #include "ports/pool.h"
 
-enum { ROUNDS_MAX = 25, EXCHANGES = 50000, SWITCHES = 2000000, READS = 200000 };
+enum { ROUNDS_MAX = 25, EXCHANGES = 50000, SWITCHES = 2000000, READS = 200000, LATE_MS = 1000 };
 
 static double cpu_us(void)
 {
@@ -62,7 +64,13 @@ static void talk(const struct loan *loan, int server)
 	if (send(loan->fd, data, sizeof(data), 0) != (ssize_t)sizeof(data))
 		abort();
 	echo(server);
-	if (loan_receive(loan, data, sizeof(data), &kind) != (ssize_t)sizeof(data) || kind != DATAGRAM_WHOLE)
+	ssize_t got = loan_receive(loan, data, sizeof(data), &kind);
+	if (got < 0 && errno == EAGAIN) { /* a busy kernel hands it over a little later, in a thread of its own */
+		struct pollfd wait = {.fd = loan->fd, .events = POLLIN};
+		if (poll(&wait, 1, LATE_MS) == 1)
+			got = loan_receive(loan, data, sizeof(data), &kind);
+	}
+	if (got != (ssize_t)sizeof(data) || kind != DATAGRAM_WHOLE)
 		abort();
 }
 

@@ -180,6 +180,7 @@ class Stage:
             self.cpu("tcp", subject, "--tcp", subject.address, 53, self.files["hot"], TCP_COUNT)
 
     def late_round(self, name: str, rate: int) -> None:
+        """`rate`: of *latency*, where that is wanted."""
         with self.resolver(name) as subject:
             self.warm(subject)
             if self.wants("latency"):
@@ -242,10 +243,12 @@ def run(stage: Stage, rounds: int, signed: bool) -> dict[str, Any]:
             print("%s, round %d of %d: %s" % ("signed" if signed else "unsigned", number + 1, rounds, name), flush=True)
             (stage.signed_round if signed else stage.unsigned_round)(name)
         if not signed and stage.wants(*LATE):
-            rate = facts.setdefault("latency_rate", latency_rate(stage.figures))
+            if stage.wants("latency"):
+                facts.setdefault("latency_rate", latency_rate(stage.figures))
             for name in stage.names:
-                print("unsigned, round %d of %d: %s, latency at %d/s" % (number + 1, rounds, name, rate), flush=True)
-                stage.late_round(name, rate)
+                print("unsigned, round %d of %d: %s, %s" % (number + 1, rounds, name, " and ".join(
+                    work for work in LATE if stage.wants(work))), flush=True)
+                stage.late_round(name, facts.get("latency_rate", 0))
     facts["signed_names" if signed else "cold_names"] = lists.count(stage.files["cold"])
     facts["missing_signed" if signed else "missing"] = lists.count(stage.files["missing"])
     if not signed:
