@@ -46,6 +46,16 @@ def count(path: Path) -> int:
     return path.read_text().count("\n")
 
 
+def slices(path: Path, size: int, most: int) -> list[Path]:
+    """The list's first parts of that size, each in a file beside it; of a list that is too short the whole."""
+    names = path.read_text().splitlines(keepends=True)
+    parts = [names[i * size:(i + 1) * size] for i in range(max(1, min(most, len(names) // size)))]
+    out = [path.with_name("%s-%d" % (path.name, number)) for number in range(len(parts))]
+    for one, part in zip(out, parts):
+        one.write_text("".join(part))
+    return out
+
+
 def hit_rate(path: Path) -> float:
     """How many of the questions were asked before, from the list itself."""
     names = path.read_text().split("\n")[:-1]

@@ -22,7 +22,8 @@ from subjects import ECHO, WINDOW, Echo, Resolver, flood, flood_command
 
 HOT_COUNT, HOT_TURNS, TCP_COUNT = 250_000, 10, 50_000
 LATENCY_S, LATENCY_SHARE = 3, 0.5
-BESIDE_S, BESIDE_HOT, BESIDE_COLD = 8, 5000, 1000  # seconds, questions a second
+BESIDE_TURNS, BESIDE_HOT, BESIDE_COLD = 8, 5000, 1000  # questions a second
+BESIDE_COLD_S = 1.1  # of a turn: more than the second that is measured
 IDLE_S = 0.5
 PORTS = Path("/proc/sys/net/ipv4/ip_local_port_range")
 WIDE_PORTS = "1024 65535"
@@ -136,19 +137,21 @@ class Stage:
         return [flood("--rate", rate, subject.address, 53, self.files["hot"], rate) for _ in range(count)]
 
     def beside(self, subject: Resolver) -> None:
-        seconds = max(1, min(BESIDE_S, lists.count(self.files["beside"]) // BESIDE_COLD - 1))
-        alone = self._seconds(subject, BESIDE_HOT, seconds)
-        command = flood_command("--rate", BESIDE_COLD, subject.address, 53, self.files["beside"],
-                                min(lists.count(self.files["beside"]), BESIDE_COLD * (seconds + 1)))
-        with subprocess.Popen(command, stdout=subprocess.PIPE) as cold:
-            both = self._seconds(subject, BESIDE_HOT, seconds)
-            failed = max(_median(map(_failed, both)), _failed(json.loads(cold.stdout.read())))
-        before, after = _median(one["p99_us"] for one in alone), _median(one["p99_us"] for one in both)
-        self.note(subject.name, "alone", before)
-        self.note(subject.name, "beside", after)
-        self.note(subject.name, "beside ratio", after / before if before and after else None)
+        """In turns, as with the echo: a second alone, a second with cold questions, none of which was asked before."""
+        slices = lists.slices(self.files["beside"], int(BESIDE_COLD * BESIDE_COLD_S), BESIDE_TURNS)
+        alone, both, failed = [], [], []
+        for names in slices:
+            alone += self._seconds(subject, BESIDE_HOT, 1)
+            with subprocess.Popen(flood_command("--rate", BESIDE_COLD, subject.address, 53, names, lists.count(names)),
+                                  stdout=subprocess.PIPE) as cold:
+                both += self._seconds(subject, BESIDE_HOT, 1)
+                failed.append(max(_failed(both[-1]), _failed(json.loads(cold.stdout.read()))))
+        p99 = [[one["p99_us"] for one in turns] for turns in (alone, both)]
+        self.note(subject.name, "alone", _median(p99[0]))
+        self.note(subject.name, "beside", _median(p99[1]))
+        self.note(subject.name, "beside ratio", _median(_ratio(*turn) for turn in zip(p99[1], p99[0])))
         self.note(subject.name, "beside late", _median(one["late_p99_us"] for one in both))
-        self.note(subject.name, "beside failed", failed)
+        self.note(subject.name, "beside failed", _median(failed))
 
     # --- a round of one resolver ---
 
@@ -213,6 +216,10 @@ def _median(values: Iterable[float | None]) -> float | None:
     """None, which was never answered, counts as the largest."""
     found = statistics.median_high(math.inf if value is None else value for value in values)
     return None if math.isinf(found) else found
+
+
+def _ratio(value: float | None, floor: float | None) -> float | None:
+    return value / floor if value and floor else None
 
 
 def _failed(result: dict[str, Any]) -> float:

@@ -11,7 +11,7 @@ import socket
 import subprocess
 import threading
 import time
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Callable, Iterator
 
@@ -191,6 +191,39 @@ def test_no_rights_are_kept_but_one(start: Callable[..., Daemon], user: str | No
         assert int(task["CapInh"], 16) == int(task["CapAmb"], 16) == 0 and task["NoNewPrivs"] == "1"
         assert user is None or set(task["Uid"].split()) == {"65534"}
     assert ask("www.nodata.lab", where=THERE).rcode() == NOERROR
+
+
+# --- a crowd ---
+
+
+def watched(daemon: Daemon) -> list[bool]:
+    """Of each of its UDP sockets on port 53: does an epoll wait for it?"""
+    place = Path("/proc/%d" % daemon.pid)
+    rows = [line.split() for line in (place / "net/udp").read_text().splitlines()[1:]]
+    inodes = {"socket:[%s]" % row[9] for row in rows if row[1].endswith(":0035")}
+    ends = {}
+    for fd in (place / "fd").iterdir():
+        with suppress(FileNotFoundError):  # closed meanwhile
+            ends[int(fd.name)] = os.readlink(fd)
+    polls = [place / "fdinfo" / str(fd) for fd, end in ends.items() if end == "anon_inode:[eventpoll]"]
+    waited = {int(fd) for poll in polls for fd in re.findall(r"^tfd: +(\d+)", poll.read_text(), re.M)}
+    return [fd in waited for fd, end in ends.items() if end in inodes]
+
+
+def test_a_socket_is_not_watched_while_a_crowd_is_answered(start: Callable[..., Daemon], tmp_path: Path):
+    """Each answer that leaves would have epoll look (decision 27); and afterwards the socket is watched as before."""
+    daemon = start(listen=[THERE], workers=1)
+    (tmp_path / "names").write_text("www.nodata.lab 1\n")
+    assert watched(daemon) == [True]
+    for _ in range(2):
+        crowd = [str(BUILD / "bench/flood"), THERE, "53", str(tmp_path / "names"), "5000000", "64"]
+        with subprocess.Popen(crowd, stdout=subprocess.DEVNULL) as flood:
+            try:
+                wait_until(lambda: watched(daemon) == [False], 10 * SLOWER, 0)
+            finally:
+                flood.kill()
+        wait_until(lambda: watched(daemon) == [True])
+        assert rdatas(ask("www.nodata.lab", where=THERE)) == ["198.18.100.2"]
 
 
 # --- the end ---
