@@ -31,6 +31,17 @@ static void tell_of_snapshot(
 		say(PREFLIGHT_WARNING, text, arg);
 }
 
+/* Of the range, and that alone, questions leave; what is excluded outside of it does no harm. */
+static unsigned included_outside(const struct config *config)
+{
+	struct port_range range = config->ports.range;
+	unsigned count = 0;
+	for (unsigned port = 1; port <= UINT16_MAX; port++)
+		if ((port < range.first || port > range.last) && port_set_has(config->ports.include, (uint16_t)port))
+			count++;
+	return count;
+}
+
 /* What is hardly meant. */
 static void tell_of_slips(
 	const struct config *config, void (*say)(enum preflight_level, const char *text, void *arg), void *arg)
@@ -39,6 +50,14 @@ static void tell_of_slips(
 	uint32_t now_s = clock_wall_s();
 	if (config->allow_count == 0)
 		say(PREFLIGHT_WARNING, "access.allow is empty: nobody may ask; name who may", arg);
+	unsigned outside = included_outside(config);
+	if (outside > 0) {
+		snprintf(text, sizeof(text),
+			"ports.include: %u port%s outside of ports.range, and no question leaves there; widen the "
+			"range",
+			outside, outside == 1 ? " lies" : "s lie");
+		say(PREFLIGHT_WARNING, text, arg);
+	}
 	for (size_t i = 0; i < config->dnssec.negative_count; i++) {
 		const struct config_negative *negative = &config->dnssec.negative[i];
 		if (negative->until_s == 0 || negative->until_s > now_s)

@@ -674,10 +674,12 @@ def test_check_as_json(tmp_path: Path, ports: str, among: int | None):
 
 def test_check_tells_of_slips(tmp_path: Path):
     file = tmp_path / "berthd.yaml"
-    file.write_text("access: {allow: []}\ndnssec: {negative: [{zone: old.test, until: 2020-01-01}, {zone: new.test}]}\n")
+    file.write_text("access: {allow: []}\ndnssec: {negative: [{zone: old.test, until: 2020-01-01}, {zone: new.test}]}\n"
+                    "ports: {include: [40000, 60001], exclude: [53]}\n")
     done = run_berthd("-c", file, "--check")
     assert done.returncode == 0 and "nobody may ask" in done.stdout
     assert "the time of old.test is over" in done.stdout and "new.test" not in done.stdout
+    assert "ports.include: 1 port lies outside of ports.range" in done.stdout
 
 
 def test_json_without_check():
