@@ -17,7 +17,7 @@ from stage.targets import BUILD, tool
 from table import ATTACKS
 
 HERE = Path(__file__).resolve().parent
-LIMIT_S = 300
+LIMIT_S = 600
 SENDERS = {
     "race": ["198.18.1.1", "198.18.64.1", "198.18.72.1", "v", 1, 50000, 50003, 65536, 10, 10, 10, 5, 5, 0],
     "press": ["198.18.1.1", "e", 1, 0, 10, 1, 10],

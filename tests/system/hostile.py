@@ -139,8 +139,9 @@ def _other_question(asked: Asked, name: str, rrtype: str = "A", rdclass: str = "
 
 
 def _flood(asked: Asked) -> bytes | None:
+    right = int.from_bytes(asked.wire[:2], "big")
     for n in range(300):
-        asked.send(patched(forged(asked), 0, n >> 8, n & 255))
+        asked.send(patched(forged(asked), 0, *divmod((right + 1 + n) & 0xFFFF, 256)))
     return None
 
 

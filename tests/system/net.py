@@ -21,6 +21,8 @@ import dns.name
 import dns.rdatatype
 import dns.rrset
 
+from support import favour_this_thread
+
 CLONE_NEWNET = 0x40000000
 TRUTH, FORGED = "198.18.7.7", "198.18.66.66"
 COOKIE = 10  # the EDNS option
@@ -187,6 +189,7 @@ class Net:
         self.heard.clear()
 
     def _run(self) -> None:
+        favour_this_thread()
         while not self.stopping:
             for key, _ in self.selector.select(0.05):
                 address, speech, tcp = key.data

@@ -255,7 +255,7 @@ def load(where: str, names: list[str]) -> Iterator[list[int]]:
 def test_end_when_idle(start: Callable[..., Daemon], number: int):
     daemon = start(listen=[THERE])
     daemon.process.send_signal(number)
-    assert daemon.finish() < 1 * SLOWER
+    assert daemon.finish() < 3 * SLOWER
     assert not daemon.socket.exists()
 
 
@@ -275,7 +275,7 @@ def test_end_under_load(start: Callable[..., Daemon], turn: int):
             control.connect(str(daemon.socket))
             control.sendall(b'{"cmd": "why", "name": "w%d.alldead.lab"}\n' % n)
         wait_until(lambda: daemon.control("status")["ports"]["lent"] > 0)
-        assert daemon.finish() < 1 * SLOWER
+        assert daemon.finish() < 3 * SLOWER
 
 
 def test_end_by_the_control_socket(start: Callable[..., Daemon]):
@@ -332,7 +332,7 @@ def test_reload_during_a_reload_is_not_lost(start: Callable[..., Daemon]):
     for n in range(40):
         daemon.write({"listen": [THERE], "ports": {"exclude": ["%d-60000" % (50000 + n)]}})
         daemon.process.send_signal(signal.SIGHUP)
-    wait_until(lambda: daemon.control("ports")["away"]["excluded"] == 60001 - 50039, 2 * SLOWER)
+    wait_until(lambda: daemon.control("ports")["away"]["excluded"] == 60001 - 50039)
     assert "not reloaded" not in daemon.log
 
 
@@ -357,31 +357,38 @@ def slow_questions(where: str, stem: str) -> Iterator[None]:
     assert {reply.rcode() for reply in found} == {SERVFAIL} and len(found) == len(names)
 
 
+def told_while_lent(daemon: Daemon) -> tuple[dict[str, Any], str] | None:
+    """What `berth port` says of a port that is lent, as JSON and as text; None where the loan has ended meanwhile."""
+    for port in lent_ports()[-1:]:
+        told = berth_json(daemon, "port", str(port))["ports"][0]["berthd"]
+        text = berth(daemon, "port", str(port)).stdout
+        return (told, text) if "lent" in told and "alldead.lab" in text else None
+    return None
+
+
 def test_a_port_while_it_is_lent_and_afterwards(start: Callable[..., Daemon]):
     """`berth port N`, also when N is excluded meanwhile: the loan ends in peace, and there is none after it."""
     daemon = start(listen=[THERE])
     with slow_questions(THERE, "lent"):
-        # A question lives for 376 ms at least; nearly all of that is left when it has just been seen.
-        port = wait_until(lent_ports)[-1]
-        told = berth_json(daemon, "port", str(port))["ports"][0]["berthd"]
-        text = berth(daemon, "port", str(port)).stdout
+        told, text = wait_until(lambda: told_while_lent(daemon))
         excluded = wait_until(lent_ports)
         daemon.write({"listen": [THERE], "ports": {"exclude": [str(p) for p in excluded]}})
         daemon.hang_up()
         after = [daemon.control("port", port=p) for p in excluded]
-    loan = told["lent"]
-    assert told["port"] == loan["port"] == port and loan["outcome"] == "lent" and loan["transport"] == "udp"
+    loan, port = told["lent"], told["port"]
+    assert loan["port"] == port and loan["outcome"] == "lent" and loan["transport"] == "udp"
     assert re.match(r"203\.0\.113\.10[123]@53$", loan["server"]) and loan["question"].endswith("alldead.lab. A")
     assert abs(loan["at"] - time.time()) < 60
     assert str(port) in text and "alldead.lab" in text
     for reply in after:
         assert not reply["usable"] and "ports.exclude" in reply["why_not"]
+    # A port stays lent for two seconds after its question has timed out, should the reply come after all.
+    wait_until(lambda: daemon.control("status")["ports"]["lent"] == 0)
     for p in excluded:
         reply = daemon.control("port", port=p)
         assert "lent" not in reply and reply["loans"][0]["outcome"] in ("timeout", "canceled", "reply")
     text = berth(daemon, "port", str(excluded[0])).stdout
     assert "timeout" in text and "exclude" in text
-    assert daemon.control("status")["ports"]["lent"] == 0
 
 
 def test_excluded_ports_are_not_lent_any_more(start: Callable[..., Daemon]):
@@ -399,7 +406,7 @@ def test_more_questions_than_ports(start: Callable[..., Daemon]):
     """With 36 ports, 60 questions to deaf servers: some fail for want of a port, none hangs, all is let go."""
     daemon = start(listen=[THERE], ports={"exclude": ["49152-65499"], "pool": 20})
     found = at_once([lambda n=n: timed(ask, "few%d.alldead.lab" % n, where=THERE) for n in range(60)], 60)
-    assert {reply.rcode() for reply, _ in found} == {SERVFAIL} and max(took for _, took in found) < 6
+    assert {reply.rcode() for reply, _ in found} == {SERVFAIL} and max(took for _, took in found) < 10
     assert rdatas(ask("www.wild.lab", where=THERE)) == ["198.18.100.2"]
     assert daemon.control("status")["ports"]["lent"] == 0
 
@@ -410,10 +417,14 @@ def test_a_port_of_another_program(start: Callable[..., Daemon]):
     with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as sock:
         sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)  # both families
         sock.bind(("::", 65533))
-        for n in range(40):
+        for n in range(200):  # of four ports each question draws one
             assert rdatas(ask("y%d.wild.lab" % n, where=THERE)) == ["198.18.100.42"]
-        assert daemon.counters()["ports.taken"] >= 1
-        assert daemon.control("port", port=65533)["taken_by_other"]
+            if daemon.counters()["ports.taken"] > 0:
+                break
+        told = daemon.control("port", port=65533)
+        # The keeper looks every 5 s, and may have found it before a question drew it.
+        assert daemon.counters()["ports.taken"] >= 1 and told["taken_by_other"] \
+            or told["why_not"] == "held by another program"
     assert daemon.control("port", port=65533)["loans"] == []
 
 

@@ -294,11 +294,11 @@ def holdings(daemon: Daemon, port: int) -> list[dict[str, Any]]:
 
 def test_who_held_a_port(start: Callable[..., Daemon], public: Path):
     daemon = start(history={"watch": True, "file": public / "history.db"})
-    listener = socket.create_server(("127.0.0.1", 0))
+    tcp, udp = 20124, 20123
+    listener = socket.create_server(("127.0.0.1", tcp))
     waiting = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    waiting.bind(("127.0.0.1", 0))
-    tcp, udp = listener.getsockname()[1], waiting.getsockname()[1]
-    client = socket.create_connection(("127.0.0.1", tcp))
+    waiting.bind(("127.0.0.1", udp))
+    client = socket.create_connection(("127.0.0.1", tcp), source_address=("127.0.0.1", 40123))
     accepted, _ = listener.accept()
     wait_until(lambda: holdings(daemon, udp), 60 * SLOWER)  # it rests fifty times as long as it looks
     for port, transport, state in ((tcp, "tcp", "listening"), (udp, "udp", "unconnected"),
@@ -353,11 +353,12 @@ def test_the_scout_keeps_two_rights_and_ends_with_berthd(start: Callable[..., Da
 
 def test_the_map_has_every_kind(start: Callable[..., Daemon]):
     daemon = start(ports={"lend": "reserved", "pool": 40})
-    listener = socket.create_server(("127.0.0.1", 0))
+    # None where berthd holds one: to its pool a map gives the cell.
+    listener = socket.create_server(("127.0.0.1", 20124))
     bound = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     bound.bind(("127.0.0.1", 20123))
     bound.connect(("127.0.0.1", 9))
-    client = socket.create_connection(listener.getsockname())
+    client = socket.create_connection(listener.getsockname(), source_address=("127.0.0.1", 40124))
     ask_some(5)
     seen = told_json(daemon, "map")
     assert seen["berthd"] and sum(seen["counts"].values()) == 65536
@@ -375,7 +376,7 @@ def test_the_map_has_every_kind(start: Callable[..., Daemon]):
     assert "20123" in udp["ports"]["held"] and (udp["first"], udp["last"]) == (1, 30000)
     assert "20123" not in told_json(daemon, "map", "--tcp", "1-30000")["ports"]["held"]
     out = tool(daemon, "map", "20100-20163").stdout
-    assert "a cell is 1 port" in out and "20100  " + "." * 23 + "h" in out, out
+    assert "a cell is 1 port" in out and "20100  " + "." * 23 + "hL" in out, out
     for one in (listener, bound, client):
         one.close()
     fresh = start(listen=["127.0.0.2"])
@@ -392,17 +393,21 @@ def test_maps_that_are_none(start: Callable[..., Daemon], words: list[str], comp
     assert done.returncode == 2 and complaint in done.stderr, done
 
 
-def in_tmux(daemon: Daemon, columns: int, rows: int, *words: str) -> list[str]:
-    """What a terminal of that size shows after a while; the view must end with q."""
-    name = "berth-test-%d" % os.getpid()
-    server = ["tmux", "-L", name, "-f", "/dev/null"]
+def in_tmux(daemon: Daemon, columns: int, rows: int, word: str, *words: str) -> list[str]:
+    """What a terminal of that size shows, once the word is there; the view must end with q."""
+    server = ["tmux", "-S", str(daemon.directory / "tmux"), "-f", "/dev/null"]
     command = " ".join([str(BUILD / "berth"), "--socket", str(daemon.socket), *words])
     subprocess.run([*server, "new-session", "-d", "-s", "t", "-x", str(columns), "-y", str(rows), command],
                    check=True, env=dict(os.environ, LC_ALL="C.UTF-8", TERM="xterm-256color"))
     try:
-        time.sleep(2.5 * SLOWER)
-        shown = subprocess.run([*server, "capture-pane", "-p", "-t", "t"], capture_output=True, text=True, check=True,
-                               env=dict(os.environ, LC_ALL="C.UTF-8")).stdout
+        def screen() -> str:
+            shown = subprocess.run([*server, "capture-pane", "-p", "-t", "t"], capture_output=True, text=True, check=True,
+                                   env=dict(os.environ, LC_ALL="C.UTF-8")).stdout
+            return shown if word in shown else ""
+
+        wait_until(screen)
+        time.sleep(1.2)  # and two more looks
+        shown = wait_until(screen)
         subprocess.run([*server, "send-keys", "-t", "t", "q"], check=True)
         wait_until(lambda: subprocess.run([*server, "has-session", "-t", "t"], capture_output=True).returncode != 0)
     finally:
@@ -413,7 +418,7 @@ def in_tmux(daemon: Daemon, columns: int, rows: int, *words: str) -> list[str]:
 @pytest.mark.parametrize("columns, rows", [(80, 24), (150, 50), (40, 12)])
 def test_the_map_live_fits_the_terminal(start: Callable[..., Daemon], columns: int, rows: int):
     daemon = start()
-    shown = in_tmux(daemon, columns, rows, "map", "--watch", "0.5")
+    shown = in_tmux(daemon, columns, rows, "listening", "map", "--watch", "0.5")
     picture = [line for line in shown if "\u2580" in line]
     assert shown[0].startswith("Ports 0-65535") and picture, shown
     assert max(map(len, picture)) <= columns and len(picture) <= rows - 5
@@ -423,7 +428,7 @@ def test_the_map_live_fits_the_terminal(start: Callable[..., Daemon], columns: i
 
 def test_the_holders_live(start: Callable[..., Daemon]):
     daemon = start()
-    shown = in_tmux(daemon, 120, 20, "holders", "--watch", "0.5")
+    shown = in_tmux(daemon, 120, 20, "berthd", "holders", "--watch", "0.5")
     assert shown[0].startswith("Who holds ports") and any("berthd" in line for line in shown), shown
     first = subprocess.Popen([str(BUILD / "berth"), "holders", "--watch", "0.2"], stdout=subprocess.PIPE, text=True)
     lines = [json.loads(first.stdout.readline()) for _ in range(2)]

