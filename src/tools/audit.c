@@ -93,6 +93,8 @@ static void print_draws(const json_t *draws)
 	print_item("draws", COLUMN, text);
 	printf("%*s%s%s%s\n", COLUMN, "", style(verdict == DRAWS_CHANCE ? STYLE_GOOD : STYLE_BAD), words[verdict],
 		style(STYLE_PLAIN));
+	if (verdict != DRAWS_CHANCE)
+		printf("%*sof good chance, too, one look in some 4,000 says so: look again\n", COLUMN, "");
 }
 
 /* --- what there is to guess --- */
