@@ -102,13 +102,20 @@ static inline bool sockets_send_to(int from, const struct addr *host, uint16_t p
 	addr_set_port(&to, port);
 	assert_int_equal(connect(from, &to.sa, addr_socklen(&to)), 0);
 	bool sent = send(from, text, strlen(text), 0) == (ssize_t)strlen(text);
-	/* On loopback the refusal has come back by now, unless the machine is busy. */
+	/* On loopback the refusal comes back at once, unless the machine is busy. */
 	struct pollfd pollfd = {.fd = from};
-	(void)poll(&pollfd, 1, 20);
+	(void)poll(&pollfd, 1, 2000);
 	bool refused = recv(from, &byte, 1, MSG_DONTWAIT) < 0 && errno == ECONNREFUSED;
 	struct sockaddr none = {.sa_family = AF_UNSPEC};
 	(void)connect(from, &none, sizeof(none));
 	return sent && !refused;
+}
+
+/* Something has come, or comes: over loopback at once, unless the machine is busy. */
+static inline void sockets_wait(int fd)
+{
+	struct pollfd pollfd = {.fd = fd, .events = POLLIN};
+	assert_int_equal(poll(&pollfd, 1, 2000), 1);
 }
 
 /* The lowest descriptor that is free. */

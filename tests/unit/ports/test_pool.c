@@ -132,6 +132,7 @@ static void test_exactly_the_port(void **state)
 			socklen_t len = sizeof(from);
 			char buffer[8];
 			assert_int_equal(send(loan->fd, "hello", 5, 0), 5);
+			sockets_wait(v6 ? server6 : server4);
 			assert_int_equal(recvfrom(v6 ? server6 : server4, buffer, 8, 0, &from.sa, &len), 5);
 			assert_int_equal(addr_port(&from), port);
 		}
@@ -207,6 +208,7 @@ static void test_strangers_are_not_heard(void **state)
 	assert_true(sendto(stranger, "forged", 6, 0, &to.sa, addr_socklen(&to)) == 6 || errno == ECONNREFUSED);
 	assert_true(recv(loan->fd, buffer, 8, MSG_DONTWAIT) < 0);
 	assert_int_equal(sendto(server4, "right", 5, 0, &to.sa, addr_socklen(&to)), 5);
+	sockets_wait(loan->fd);
 	assert_int_equal(recv(loan->fd, buffer, 8, MSG_DONTWAIT), 5);
 	pool_return(pool, loan, LOAN_REPLY);
 	close(stranger);
@@ -395,6 +397,7 @@ static void test_reserved_hears_nothing_of_before(void **state)
 		to = address4;
 		addr_set_port(&to, loan->port);
 		assert_int_equal(sendto(server4, "reply", 5, 0, &to.sa, addr_socklen(&to)), 5);
+		sockets_wait(loan->fd);
 		assert_int_equal(loan_receive(loan, buffer, sizeof(buffer), &kind), 5);
 		assert_int_equal(kind, DATAGRAM_WHOLE);
 		pool_return(pool, loan, i & 1 ? LOAN_REPLY : LOAN_MISMATCH);
@@ -408,6 +411,7 @@ static void test_reserved_hears_nothing_of_before(void **state)
 		for (int look = 0; look < 3; look++)
 			assert_true(loan_receive(loan, buffer, sizeof(buffer), &kind) < 0 && errno == EAGAIN);
 		assert_int_equal(sendto(same ? server4 : other, "mine", 4, 0, &to.sa, addr_socklen(&to)), 4);
+		sockets_wait(loan->fd);
 		assert_int_equal(loan_receive(loan, buffer, sizeof(buffer), &kind), 4);
 		pool_return(pool, loan, LOAN_REPLY);
 	}

@@ -67,6 +67,7 @@ static void give(int fd, const struct addr *at)
 static char receive(int fd)
 {
 	char text[8] = "";
+	sockets_wait(fd);
 	assert_int_equal(recv(fd, text, sizeof(text), MSG_DONTWAIT), 1);
 	assert_true(recv(fd, text + 1, 1, MSG_DONTWAIT) < 0 && errno == EAGAIN);
 	return text[0];
