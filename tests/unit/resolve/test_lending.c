@@ -206,7 +206,7 @@ static void on_turn(void *arg)
 		loop_stop(&loop);
 }
 
-/* To the end of the very turn in which it is so: no timer that was due later has run, however late that turn came. */
+/* To the end of the very turn in which it is so: no timer that was set in it has run yet, however late the next comes. */
 static void run_until(bool (*condition)(void))
 {
 	until = condition;
