@@ -31,7 +31,7 @@ import settings
 from dialect import Entry, Scenario
 
 CLONE_NEWNET = 0x40000000
-ANSWER_S, START_S, STOP_S = 10.0, 10.0, 3.0
+ANSWER_S, START_S, STOP_S = 10.0, 10.0, 10.0
 FAKETIME = ("/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1", "/usr/lib/aarch64-linux-gnu/faketime/libfaketime.so.1",
             "/usr/lib/faketime/libfaketime.so.1")
 OTHER_TYPE = {dns.rdatatype.A: dns.rdatatype.NS, dns.rdatatype.NS: dns.rdatatype.A}

@@ -2,7 +2,7 @@
  *
  *	sockets_enter_namespace();                         at the start of main
  *	struct addr server;
- *	int fd = sockets_listen("127.0.0.1", &server);     on a port of the kernel's choice
+ *	int fd = sockets_listen("127.0.0.1", SOCKETS_PORT, &server);
  *	assert_int_equal(sockets_port(fd), addr_port(&server));
  */
 #pragma once
@@ -19,6 +19,9 @@
 #include <unistd.h>
 
 #include "base/addr.h"
+
+/* For servers: below the ports that tests lend, so that the one is never in the way of the other. */
+enum { SOCKETS_PORT = 5300 };
 
 /* Nobody else's ports disturb there, and there is no route but loopback. False: this machine does not let us. */
 static inline bool sockets_enter_namespace(void)
@@ -49,27 +52,20 @@ static inline bool sockets_sysctl(const char *name, const char *value)
 	return written;
 }
 
-/* A UDP socket on the address and the port of *at, 0: any. -1 with errno. */
-static inline int sockets_bind(struct addr *at)
+/* A UDP socket on the address and the port. -1 with errno. */
+static inline int sockets_bind(const struct addr *at)
 {
-	socklen_t len = sizeof(*at);
-	bool any = addr_port(at) == 0;
 	int fd = socket(at->sa.sa_family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (fd >= 0 && (bind(fd, &at->sa, addr_socklen(at)) != 0 || getsockname(fd, &at->sa, &len) != 0)) {
+	if (fd >= 0 && bind(fd, &at->sa, addr_socklen(at)) != 0) {
 		close(fd);
 		return -1;
 	}
-	if (fd < 0 || !any)
-		return fd;
-	/* A port that the kernel chose would be lost with the first connect(AF_UNSPEC): it is bound by its number. */
-	close(fd);
-	return sockets_bind(at);
+	return fd;
 }
 
-static inline int sockets_listen(const char *text, struct addr *out)
+static inline int sockets_listen(const char *text, uint16_t port, struct addr *out)
 {
-	assert_int_equal(addr_parse(out, text, 53), 0);
-	addr_set_port(out, 0);
+	assert_int_equal(addr_parse(out, text, port), 0);
 	return sockets_bind(out);
 }
 
@@ -106,13 +102,20 @@ static inline bool sockets_send_to(int from, const struct addr *host, uint16_t p
 	addr_set_port(&to, port);
 	assert_int_equal(connect(from, &to.sa, addr_socklen(&to)), 0);
 	bool sent = send(from, text, strlen(text), 0) == (ssize_t)strlen(text);
-	/* On loopback the refusal has come back by now, unless the machine is busy. */
+	/* On loopback the refusal comes back at once, unless the machine is busy. */
 	struct pollfd pollfd = {.fd = from};
-	(void)poll(&pollfd, 1, 20);
+	(void)poll(&pollfd, 1, 2000);
 	bool refused = recv(from, &byte, 1, MSG_DONTWAIT) < 0 && errno == ECONNREFUSED;
 	struct sockaddr none = {.sa_family = AF_UNSPEC};
 	(void)connect(from, &none, sizeof(none));
 	return sent && !refused;
+}
+
+/* Something has come, or comes: over loopback at once, unless the machine is busy. */
+static inline void sockets_wait(int fd)
+{
+	struct pollfd pollfd = {.fd = fd, .events = POLLIN};
+	assert_int_equal(poll(&pollfd, 1, 2000), 1);
 }
 
 /* The lowest descriptor that is free. */

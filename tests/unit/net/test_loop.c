@@ -50,6 +50,7 @@ static void run_for_us(uint64_t us)
 	stopper.on_timer = on_stop;
 	loop_timer_set(&loop, &stopper, clock_mono_us() + us);
 	loop_run(&loop);
+	loop_timer_cancel(&loop, &stopper);
 	atomic_store(&loop.stop, false);
 }
 
@@ -92,6 +93,8 @@ static void on_again(struct timer *timer)
 {
 	if (++fired < 5)
 		loop_timer_set(&loop, timer, loop.now_us + 100);
+	else
+		loop_stop(&loop);
 }
 
 static void test_cancel_in_callback(void **state)
@@ -108,7 +111,7 @@ static void test_cancel_in_callback(void **state)
 	fired = 0;
 	timers[0] = (struct timer){.on_timer = on_again};
 	loop_timer_set(&loop, &timers[0], now_us);
-	run_for_us(20000);
+	run_for_us(5000000); /* or until the fifth */
 	assert_int_equal(fired, 5);
 }
 
@@ -236,10 +239,14 @@ static void test_unwatch_in_callback(void **state)
 
 /* --- stopping --- */
 
+/* Not before the loop has fallen asleep. */
 static void *stop_soon(void *arg)
 {
+	struct loop *stopped = arg;
+	for (int i = 0; i < 1000 && !atomic_load(&stopped->asleep); i++)
+		usleep(5000);
 	usleep(5000);
-	loop_stop(arg);
+	loop_stop(stopped);
 	return NULL;
 }
 

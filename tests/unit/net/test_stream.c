@@ -35,10 +35,12 @@ static size_t on_data(struct stream *s, const uint8_t *data, size_t len)
 	if (len < unit)
 		return 0;
 	size_t use = unit > 0 ? unit : len;
+	if (echo) {
+		stream_write(s, data, use);
+		return use;
+	}
 	memcpy(got + got_len, data, use);
 	got_len += use;
-	if (echo)
-		stream_write(s, data, use);
 	return use;
 }
 
@@ -63,6 +65,20 @@ static void run_ms(unsigned ms)
 	loop_timer_set(&loop, &stopper, clock_mono_us() + ms * 1000ull);
 	loop_run(&loop);
 	atomic_store(&loop.stop, false);
+}
+
+/* Or for five seconds. */
+static void run_until_closed(void)
+{
+	for (int i = 0; i < 1000 && closed == 0 && !stream.closed; i++)
+		run_ms(5);
+}
+
+/* Or for five seconds, or the stream's end. */
+static void run_until_got(size_t len)
+{
+	for (int i = 0; i < 1000 && closed == 0 && got_len < len; i++)
+		run_ms(5);
 }
 
 static void begin_with(unsigned idle_ms)
@@ -122,7 +138,7 @@ static void test_input_overflow(void **state)
 	begin_with(60000);
 	unit = sizeof(junk) + 1; /* never enough for it */
 	assert_true(send(peer, junk, sizeof(junk), MSG_NOSIGNAL) > 2 * IN_MAX);
-	run_ms(20);
+	run_until_closed();
 	assert_int_equal(closed, 1);
 }
 
@@ -133,9 +149,9 @@ static void test_input_largest(void **state)
 	(void)state;
 	begin_with(60000);
 	unit = IN_MAX;
-	for (int i = 0; i < 5; i++) {
+	for (size_t i = 0; i < 5; i++) {
 		assert_int_equal(send(peer, junk, IN_MAX, MSG_NOSIGNAL), IN_MAX);
-		run_ms(3);
+		run_until_got((i + 1) * IN_MAX);
 	}
 	assert_int_equal(got_len, 5 * IN_MAX);
 	assert_int_equal(closed, 0);
@@ -195,7 +211,7 @@ static void test_end_without_expectations(void **state)
 	begin_with(60000);
 	send_text("ask");
 	shutdown(peer, SHUT_WR);
-	run_ms(5);
+	run_until_closed();
 	assert_int_equal(got_len, 3);
 	assert_int_equal(closed, 1);
 }
@@ -211,7 +227,7 @@ static void test_peer_gone(void **state)
 	run_ms(2);
 	close(peer);
 	peer = dup(0);
-	run_ms(5);
+	run_until_closed();
 	assert_true(stream.closed);
 	assert_int_equal(closed, 0);
 	stream_write(&stream, "late", 4);
@@ -240,11 +256,9 @@ static void test_overflow_in_callback(void **state)
 	echo = true;
 	int small = 4096;
 	setsockopt(stream.watch.fd, SOL_SOCKET, SO_SNDBUF, &small, sizeof(small));
-	got_len = 0;
-	for (int i = 0; i < 60 && !closed; i++) {
+	for (int i = 0; i < 1000 && !closed; i++) {
 		(void)!send(peer, junk, IN_MAX, MSG_NOSIGNAL | MSG_DONTWAIT);
 		run_ms(1);
-		got_len = 0;
 	}
 	assert_int_equal(closed, 1);
 }
@@ -252,22 +266,23 @@ static void test_overflow_in_callback(void **state)
 static void test_idle(void **state)
 {
 	(void)state;
-	begin_with(100);
+	/* Longer than any step by so much that a busy machine does not end it. */
+	begin_with(800);
 	for (int i = 0; i < 4; i++) { /* data keeps it */
-		run_ms(40);
+		run_ms(250);
 		send_text("x");
 	}
 	run_ms(2);
 	assert_int_equal(closed, 0);
 	expect_in_data = 1;
 	send_text("x");
-	run_ms(250); /* so does an answer to come */
+	run_ms(1000); /* so does an answer to come */
 	assert_int_equal(closed, 0);
 	stream_done(&stream);
-	run_ms(5);
-	assert_int_equal(closed, 0); /* from its end the time runs anew */
-	run_ms(250);
+	uint64_t done_us = loop.now_us;
+	run_until_closed();
 	assert_int_equal(closed, 1);
+	assert_true(loop.now_us >= done_us + 800000); /* from its end the time ran anew */
 }
 
 #define TEST(name) cmocka_unit_test_teardown(name, end)

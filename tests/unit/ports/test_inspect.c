@@ -99,6 +99,7 @@ static void test_connection(void **state)
 	int listener = open_at("127.0.0.1", 50020, SOCK_STREAM), client = open_at("127.0.0.1", 50021, SOCK_STREAM);
 	assert_int_equal(listen(listener, 7), 0);
 	connect_to(client, "127.0.0.1", 50020);
+	sockets_wait(listener);
 	struct inspection *seen = look(50020, 50021);
 	if (is_alone) {
 		assert_int_equal(seen->holders[0].socket.state, DIAG_LISTENING);
@@ -113,6 +114,7 @@ static void test_connection(void **state)
 	inspect_free(seen);
 	int accepted = accept(listener, NULL, NULL);
 	assert_int_equal(write(client, "hello", 5), 5);
+	sockets_wait(accepted);
 	seen = look(50020, 50020);
 	assert_int_equal(seen->count, 2);
 	assert_int_equal(seen->holders[1].socket.receive_queue, 5);
@@ -122,9 +124,15 @@ static void test_connection(void **state)
 	char word[5]; /* what is left unread would end the connection with a reset, which keeps nothing */
 	assert_int_equal(read(accepted, word, sizeof(word)), 5);
 	close(accepted);
+	sockets_wait(client); /* so that it is the second to close */
 	close(client);
 	close(listener);
 	seen = look(50020, 50021);
+	for (int i = 0; i < 100 && seen->count != 1; i++) { /* on a busy machine the last steps come late */
+		inspect_free(seen);
+		usleep(20000);
+		seen = look(50020, 50021);
+	}
 	assert_int_equal(seen->count, 1);
 	assert_int_equal(seen->holders[0].socket.state, DIAG_TIME_WAIT);
 	assert_int_equal(seen->holders[0].how, OWNER_KERNEL);
@@ -198,7 +206,7 @@ static void test_many(void **state)
 	inspect_free(seen);
 	if (is_alone) {
 		seen = look(FIRST + 1, FIRST + 1);
-		assert_in_range(inspect_share(&seen->holders[0], (struct port_range){FIRST, FIRST + MANY - 1}), 25, 75);
+		assert_in_range(inspect_share(&seen->holders[0], (struct port_range){FIRST, FIRST + MANY - 1}), 15, 85);
 		assert_int_equal(inspect_share(&seen->holders[0], (struct port_range){50000, 59999}), 0);
 		inspect_free(seen);
 	}

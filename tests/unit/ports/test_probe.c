@@ -1,15 +1,12 @@
-/* Ports of this machine, held by the test itself. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
+/* Ports held by the test itself, in a network namespace of its own: the same number is free otherwise. */
+#include "unit/unit.h"
 
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/addr.h"
 #include "ports/probe.h"
+#include "unit/sockets.h"
 
 static int hold(const char *address, int type, uint16_t *port)
 {
@@ -53,5 +50,6 @@ static void test_held(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(test_held)};
+	sockets_enter_namespace();
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -29,18 +29,6 @@ static void use_ports(uint16_t first, uint16_t last)
 	port_space_set_usable(space, &set);
 }
 
-/* A server on a port that the kernel chose, but not one of those that are counted here. */
-static int listen_elsewhere(const char *host, struct addr *address)
-{
-	int fd = sockets_listen(host, address);
-	while (fd >= 0 && addr_port(address) >= FIRST && addr_port(address) <= LAST) {
-		int next = sockets_listen(host, address);
-		close(fd);
-		fd = next;
-	}
-	return fd;
-}
-
 static void begin_with(unsigned size, unsigned uses, unsigned age_s)
 {
 	space = port_space_new();
@@ -50,8 +38,8 @@ static void begin_with(unsigned size, unsigned uses, unsigned age_s)
 		.space = space, .size = size, .uses = uses, .age_s = age_s, .ipv4 = true, .ipv6 = true};
 	reserve = reserve_new(&conf);
 	hand_init(&hand, reserve, &draw);
-	server4 = listen_elsewhere("127.0.0.1", &address4);
-	server6 = listen_elsewhere("::1", &address6);
+	server4 = sockets_listen("127.0.0.1", SOCKETS_PORT, &address4);
+	server6 = sockets_listen("::1", SOCKETS_PORT, &address6);
 	assert_true(server4 >= 0);
 }
 
@@ -101,9 +89,11 @@ static void talk(const struct berth *berth, bool v6)
 	char buffer[8];
 	int server = v6 ? server6 : server4;
 	assert_int_equal(send(berth->fd, "hello", 5, 0), 5);
+	sockets_wait(server);
 	assert_int_equal(recvfrom(server, buffer, sizeof(buffer), 0, &from.sa, &len), 5);
 	assert_int_equal(addr_port(&from), berth->port);
 	assert_int_equal(sendto(server, "yes", 3, 0, &from.sa, len), 3);
+	sockets_wait(berth->fd);
 	assert_int_equal(recv(berth->fd, buffer, sizeof(buffer), MSG_DONTWAIT), 3);
 }
 
@@ -196,7 +186,7 @@ static void test_no_route(void **state)
 static void test_idle_ports_go_dark(void **state)
 {
 	struct addr stranger_address;
-	int stranger = sockets_listen("127.0.0.1", &stranger_address);
+	int stranger = sockets_listen("127.0.0.1", SOCKETS_PORT + 1, &stranger_address);
 	(void)state;
 	begin_with(8, 0, 0);
 	for (int i = 0; i < 40; i++) {
@@ -241,10 +231,7 @@ static void test_many_in_the_dusk(void **state)
 	pass_dusk();
 	assert_int_equal(hand.count, 0);
 	for (int i = 0; i < 2; i++)
-		take(&address4);
-	for (unsigned port = FIRST; port <= LAST; port++)
-		if (port_space_is_lent(space, (uint16_t)port))
-			assert_true(sockets_send_to(server4, &address4, (uint16_t)port, "lent"));
+		talk(take(&address4), false);
 }
 
 /* --- one loan hears nothing of another --- */
@@ -273,7 +260,7 @@ static void assert_nothing_waits(const struct berth *berth, const struct addr *s
 static void test_late_datagrams_die(void **state)
 {
 	struct addr other_address;
-	int other = sockets_listen("127.0.0.2", &other_address);
+	int other = sockets_listen("127.0.0.2", SOCKETS_PORT, &other_address);
 	(void)state;
 	begin_with(1, 0, 0);
 	for (int i = 0; i < 128; i++) {
@@ -299,7 +286,7 @@ static void test_errors_die_too(void **state)
 	struct addr gone = {0};
 	(void)state;
 	begin_with(1, 0, 0);
-	close(sockets_listen("127.0.0.1", &gone));
+	close(sockets_listen("127.0.0.1", SOCKETS_PORT + 1, &gone));
 	for (int i = 0; i < 8; i++) {
 		struct berth *berth = take(&gone);
 		assert_int_equal(send(berth->fd, "x", 1, 0), 1);
