@@ -13,6 +13,7 @@ import struct
 import subprocess
 import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -88,6 +89,8 @@ class Servers:
         threading.Thread(target=self.run, daemon=True).start()
 
     def run(self) -> None:
+        with suppress(PermissionError):  # servers that wait for their turn on a busy machine are taken for silent
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), -10)
         while True:
             for key, _ in self.selector.select():
                 sock = key.fileobj
