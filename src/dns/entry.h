@@ -6,7 +6,7 @@
  *	keys = entry_keep_keys(&points, zone, key, keys);  and a signature by one of them over the DNSKEY rrset decides
  *
  * Ownership: the DS rrset and the anchor's keys are the caller's, and outlive the points. Standards: RFC 4035 5.2, RFC 4509,
- * RFC 6840 5.11. Thread: any. */
+ * RFC 6840 5.2, 5.11. Thread: any. Never suspends. */
 #pragma once
 
 #include "base/limits.h"
@@ -19,8 +19,8 @@ struct entry_points {
 	bool has_algorithm; /* of a DS that cannot be used: the digest was the matter */
 };
 
-/* Adds the part of an anchor's or a parent's DS rrset that can be used here, the first LIMIT_DS of it; with a better digest
- * SHA-1 does not count. `sha1`: it may be used at all. */
+/* Reads the part of an anchor's or a parent's DS rrset that can be used here, the first LIMIT_DS of it, into points that have
+ * none yet; with a better digest SHA-1 does not count. `sha1`: it may be used at all. */
 void entry_read_ds(struct entry_points *points, const knot_rdataset_t *set, bool sha1);
 
 /* False: nothing vouches for a key that could be checked here. */

@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,8 @@ def verdicts(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str], 
 def test_attack(verdicts: dict[tuple[str, str], dict[str, Any]], name: str, column: str, succeeds: bool) -> None:
     verdict = verdicts.get((name, column))
     assert verdict is not None, "the bench ended before this attack"
+    if verdict["mounts"] > 1:
+        warnings.warn("%s, %s: the first of three mounts went wrong" % (name, column))
     assert verdict["succeeded"] is succeeds, verdict["text"]
 
 

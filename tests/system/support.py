@@ -47,7 +47,7 @@ def favour_this_thread() -> None:
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), -10)
 
 
-def wait_until(check: Callable[[], Any], patience_s: float = PATIENCE_S, step_s: float = 0.01) -> Any:
+def wait_until(check: Callable[[], Any], patience_s: float = PATIENCE_S * SLOWER, step_s: float = 0.01) -> Any:
     """The first true result of the check; fails when there is none in time."""
     deadline = time.monotonic() + patience_s
     while True:
@@ -96,7 +96,7 @@ class Daemon:
             self.arguments = ["-c", str(self.file)]
 
     def repeats(self) -> int:
-        """Questions asked in vain, which were asked again: on a busy machine a reply may come too late."""
+        """Questions that got no reply in time, as on a busy machine, and may have been asked again."""
         return self.counters()["upstream.timeouts"]
 
     def write(self, config: dict[str, Any]) -> None:

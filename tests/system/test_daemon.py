@@ -13,6 +13,7 @@ import threading
 import time
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from statistics import median
 from typing import Any, Callable, Iterator
 
 import dns.edns
@@ -406,9 +407,10 @@ def test_more_questions_than_ports(start: Callable[..., Daemon]):
     """With 36 ports, 60 questions to deaf servers: some fail for want of a port, none hangs, all is let go."""
     daemon = start(listen=[THERE], ports={"exclude": ["49152-65499"], "pool": 20})
     found = at_once([lambda n=n: timed(ask, "few%d.alldead.lab" % n, where=THERE) for n in range(60)], 60)
-    assert {reply.rcode() for reply, _ in found} == {SERVFAIL} and max(took for _, took in found) < 10
+    assert {reply.rcode() for reply, _ in found} == {SERVFAIL}
+    assert median(took for _, took in found) < 5 and max(took for _, took in found) < 7.5  # LIMIT_DEADLINE_MS
     assert rdatas(ask("www.wild.lab", where=THERE)) == ["198.18.100.2"]
-    assert daemon.control("status")["ports"]["lent"] == 0
+    wait_until(lambda: daemon.control("status")["ports"]["lent"] == 0)
 
 
 def test_a_port_of_another_program(start: Callable[..., Daemon]):

@@ -11,6 +11,7 @@ import time
 from collections import Counter
 from contextlib import ExitStack
 from pathlib import Path
+from statistics import median
 from typing import Iterator
 
 import dns.flags
@@ -20,13 +21,13 @@ import pytest
 
 import hostile
 from hostile import ANSWER, CASES, EITHER, FAILURE, FORGED, HONEST, TRUTH, Case
-from support import DATA, HERE, IS_SANITIZED, SLOWER, Daemon, ask, ask_raw, at_once, rdatas, read_packets, timed
+from support import DATA, HERE, IS_SANITIZED, SLOWER, Daemon, ask, ask_raw, at_once, rdatas, read_packets, timed, wait_until
 
 LAB = ["--names", 20, "--root-zone", Path(__file__).with_name("tlds.zone")]
 
 LIAR = "127.0.0.2"  # the berthd that believes the hostile root
 QUESTIONS_MAX = 64
-IN_TIME_S = 10.0
+IN_TIME_S = 7.5  # LIMIT_DEADLINE_MS, and a machine that stands still
 IDLE_S = 10.0  # LIMIT_TCP_IDLE_MS
 MALFORMED = DATA / "malformed.pcap.xz"
 
@@ -183,8 +184,9 @@ def test_random_datagrams(shared: Daemon):
 
 def test_only_counters_changed(shared: Daemon):
     """Garbage leaves no lookups, no loans and no connections behind."""
+    wait_until(lambda: shared.control("status")["ports"]["lent"] == 0)
     status = shared.control("status")
-    assert status["ports"]["lent"] == 0 and status["lookups_running"] == 0
+    assert status["lookups_running"] == 0
     assert status["ports"]["idle"] >= status["ports"]["pool"]
 
 
@@ -375,6 +377,11 @@ def check_case(told: Told, name: str) -> None:
         assert told.asked_tcp[name] >= 1
 
 
+def test_in_time(told: Told):
+    """One may come late on a busy machine, not most."""
+    assert median(took for _, took in told.found.values()) < 5
+
+
 def test_malformed_replies(told: Told):
     names = [name for name in told.cases if name.startswith("malformed-")]
     if not names:
@@ -421,8 +428,8 @@ def test_ttls(told: Told, liar: tuple[hostile.World, Daemon]):
 
 def test_nothing_is_left_behind(told: Told, liar: tuple[hostile.World, Daemon]):
     _, daemon = liar
-    status = daemon.control("status")
-    assert status["ports"]["lent"] == 0 and status["lookups_running"] == 0
+    wait_until(lambda: daemon.control("status")["ports"]["lent"] == 0)
+    assert daemon.control("status")["lookups_running"] == 0
     assert daemon.counters()["expect.failed"] == 0
     assert rdatas(ask("victim9.test", where=LIAR)) == [HONEST["victim9.test."]]
 

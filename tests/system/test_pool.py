@@ -24,10 +24,10 @@ LAB = ["--names", 20, "--root-zone", Path(__file__).with_name("tlds.zone")]
 
 NOERROR, SERVFAIL = dns.rcode.NOERROR, dns.rcode.SERVFAIL
 ZONE, SERVER = {"z.test.": {"ns.z.test.": "127.7.0.1"}}, "127.7.0.1"
-# Of what zones and servers may hold the shares lie in tables by a keyed hash, where once in 8,192 starts two meet; two others
-# at the same time do not.
-OTHER = "127.7.0.2"
-TWO_ZONES = {**ZONE, "y.test.": {"ns.y.test.": OTHER}}
+# Of what zones and servers may hold the shares lie in tables by a keyed hash, where once in 8,192 starts a good one meets the
+# deaf one; two of three do not.
+OTHERS = {"y.test.": "127.7.0.2", "x.test.": "127.7.0.3"}
+THREE_ZONES = {**ZONE, **{zone: {"ns." + zone: address} for zone, address in OTHERS.items()}}
 NO_REACHABLE, NETWORK_ERROR = 22, 23
 WILD = "198.18.100.42"
 Begin = Callable[..., Daemon]
@@ -37,8 +37,8 @@ def truth(heard: Heard) -> dns.message.Message:
     return heard.truth("z.test.")
 
 
-def other_truth(heard: Heard) -> dns.message.Message:
-    return heard.truth("y.test.")
+def other_truths() -> dict[str, Callable[[Heard], dns.message.Message]]:
+    return {address: lambda heard, zone=zone: heard.truth(zone) for zone, address in OTHERS.items()}
 
 
 def questions(packets: list[Packet]) -> list[Packet]:
@@ -165,7 +165,7 @@ def test_reserved_ports_are_held_and_used(start: Callable[..., Daemon], workers:
         replies = crowd.ask_all([("h%d.wild.lab" % n, "A") for n in range(3000)])
     assert outcomes(replies) == {WILD: len(replies)}
     used = Counter(packet.source_port for packet in questions(capture.packets()))
-    assert set(used) <= set(held) and len(used) == 64 and max(used.values()) < 8 * min(used.values())
+    assert set(used) <= set(held) and len(used) == 64 and max(used.values()) < 5 * min(used.values())
     # Soon after the last exchange all look closed again.
     wait_until(lambda: all(map(looks_closed, bound(daemon).values())))
     assert set(bound(daemon)) == set(held)
@@ -263,17 +263,17 @@ def test_who_waits_in_vain_is_told(net: Callable[..., Net], begin: Begin):
 
 def test_one_deaf_server_does_not_hold_all(net: Callable[..., Net], begin: Begin):
     """While hundreds of questions wait for it, others are answered at once."""
-    world = net({**TWO_ZONES, "deaf.test.": {"ns.deaf.test.": "127.8.0.1"}},
-                {SERVER: truth, OTHER: other_truth, "127.8.0.1": lambda heard: None})
+    world = net({**THREE_ZONES, "deaf.test.": {"ns.deaf.test.": "127.8.0.1"}},
+                {SERVER: truth, **other_truths(), "127.8.0.1": lambda heard: None})
     daemon = begin(world, ports={"pool": 20, "max": 40})
-    ask("warm.z.test")
-    ask("warm.y.test")
+    for zone in THREE_ZONES:
+        ask("warm." + zone)
     slow = threading.Thread(target=at_once, args=([lambda n=n: ask("y%d.deaf.test" % n) for n in range(60)], 60))
     slow.start()
     time.sleep(0.2)
-    found = [[timed(ask, "quick%d.%s" % (n, zone)) for n in range(10)] for zone in TWO_ZONES]
-    assert any(median(took for _, took in zone) < 0.3 * SLOWER and all(rdatas(reply) == [TRUTH] for reply, _ in zone)
-               for zone in found), found
+    found = [[timed(ask, "quick%d.%s" % (n, zone)) for n in range(10)] for zone in THREE_ZONES]
+    assert sum(sorted(took for _, took in zone)[-2] < 0.3 * SLOWER and all(rdatas(reply) == [TRUTH] for reply, _ in zone)
+               for zone in found) >= 2, found
     slow.join()
     assert daemon.counters()["loans.crowded"] > 0
 
@@ -333,12 +333,12 @@ def test_idle_held_ports_keep_nothing(net: Callable[..., Net], begin: Begin):
 
 def test_a_deaf_zone_leaves_room_for_lookups(net: Callable[..., Net], begin: Begin):
     """With one worker, and the default limits, more questions for a deaf zone than lookups can run."""
-    zones = {**TWO_ZONES, "deaf.test.": {"ns%d.deaf.test." % n: "127.8.0.%d" % n for n in (1, 2, 3)}}
-    world = net(zones, {SERVER: truth, OTHER: other_truth,
+    zones = {**THREE_ZONES, "deaf.test.": {"ns%d.deaf.test." % n: "127.8.0.%d" % n for n in (1, 2, 3)}}
+    world = net(zones, {SERVER: truth, **other_truths(),
                         **{"127.8.0.%d" % n: (lambda heard: None) for n in (1, 2, 3)}})
     daemon = begin(world, ports={})
-    ask("warm.z.test")
-    ask("warm.y.test")
+    for zone in THREE_ZONES:
+        ask("warm." + zone)
     # Made before: while the first of them wait still, the last have to come.
     wires = [dns.message.make_query("s%d.deaf.test" % n, "A").to_wire() for n in range(6000)]
     stop = threading.Event()
@@ -355,9 +355,9 @@ def test_a_deaf_zone_leaves_room_for_lookups(net: Callable[..., Net], begin: Beg
     thread = threading.Thread(target=storm)
     thread.start()
     stop.wait(20)
-    found = [[ask("well%d.%s" % (n, zone)) for n in range(20)] for zone in TWO_ZONES]
+    found = [[ask("well%d.%s" % (n, zone)) for n in range(15)] for zone in THREE_ZONES]
     thread.join()
-    assert any(all(rdatas(reply) == [TRUTH] for reply in zone) for zone in found), list(map(outcomes, found))
+    assert sum(all(rdatas(reply) == [TRUTH] for reply in zone) for zone in found) >= 2, list(map(outcomes, found))
     assert daemon.counters()["loans.crowded"] > 0
 
 

@@ -20,6 +20,8 @@ import pytest
 
 from support import HERE, SLOWER, Daemon, ask, ask_raw, at_once, ede, exchange, rdatas, timed
 
+IN_TIME_S = 7.5  # LIMIT_DEADLINE_MS, and a machine that stands still
+
 LAB = ["--names", 60, "--root-zone", Path(__file__).with_name("tlds.zone"),
        *(["--signed"] if shutil.which("ldns-signzone") else [])]
 
@@ -98,14 +100,14 @@ def test_a_dead_server_among_live_ones_costs_little():
 def test_a_closed_server_costs_nothing():
     found = at_once([lambda i=i: timed(ask, "n%d.closed.lab" % i) for i in range(20)])
     assert {reply.rcode() for reply, _ in found} == {NXDOMAIN}
-    assert median(took for _, took in found) < 0.5 * SLOWER
+    assert median(took for _, took in found) < 0.5 * SLOWER and max(took for _, took in found) < 2 * SLOWER
 
 
 def test_all_dead_fails_in_time(shared: Daemon):
     before = upstream(shared)
     found = at_once([lambda: timed(ask, "alldead.lab"), lambda: timed(ask, "www.alldead.lab", "AAAA")])
     for reply, took in found:
-        assert reply.rcode() == SERVFAIL and ede(reply) == [EDE_NO_REACHABLE] and took < 10
+        assert reply.rcode() == SERVFAIL and ede(reply) == [EDE_NO_REACHABLE] and took < IN_TIME_S
     assert upstream(shared) - before <= 2 * QUESTIONS_MAX
 
 
@@ -123,7 +125,7 @@ def test_lame_servers_among_good_ones():
 
 def test_all_lame_fails_at_once():
     reply, took = timed(ask, "www.alllame.lab")
-    assert reply.rcode() == SERVFAIL and ede(reply) == [EDE_NO_REACHABLE] and took < 2 * SLOWER  # silence would take 2.6 s
+    assert reply.rcode() == SERVFAIL and ede(reply) == [EDE_NO_REACHABLE] and took < 2.5  # silence takes 2.6 s
 
 
 def test_no_glue_twice_removed():
@@ -426,7 +428,7 @@ def test_identical_questions_about_a_dead_zone_wait_together(shared: Daemon):
     before = upstream(shared)
     found = at_once([lambda: timed(ask, "crowd.alldead.lab") for _ in range(60)], 60)
     assert {reply.rcode() for reply, _ in found} == {SERVFAIL}
-    assert max(took for _, took in found) < 10
+    assert median(took for _, took in found) < 5 and max(took for _, took in found) < IN_TIME_S
     assert upstream(shared) - before <= QUESTIONS_MAX
 
 

@@ -69,8 +69,8 @@ def test_ports_and_audit_of_each_way_to_lend(start: Callable[..., Daemon]):
         assert told(daemon, "ports").startswith("The ports of berthd\n") and pool["waiting"] == 0
         assert audit["worth"]["case_bits"] > 3
         # Of a good generator one look in 4,000 finds something.
-        assert any(told_json(daemon, "audit")["worth"]["draws"] == "chance" for _ in range(4))
-        assert any("they look like chance" in told(daemon, "audit") for _ in range(4))
+        assert sum(told_json(daemon, "audit")["worth"]["draws"] == "chance" for _ in range(4)) >= 3
+        assert sum("they look like chance" in told(daemon, "audit") for _ in range(4)) >= 3
         daemon.finish()
 
 

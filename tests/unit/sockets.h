@@ -2,7 +2,7 @@
  *
  *	sockets_enter_namespace();                         at the start of main
  *	struct addr server;
- *	int fd = sockets_listen("127.0.0.1", SOCKETS_PORT, &server);
+ *	int fd = sockets_listen("127.0.0.1", 5300, &server);   not of those that are lent
  *	assert_int_equal(sockets_port(fd), addr_port(&server));
  */
 #pragma once
@@ -19,9 +19,6 @@
 #include <unistd.h>
 
 #include "base/addr.h"
-
-/* For servers: below the ports that tests lend, so that the one is never in the way of the other. */
-enum { SOCKETS_PORT = 5300 };
 
 /* Nobody else's ports disturb there, and there is no route but loopback. False: this machine does not let us. */
 static inline bool sockets_enter_namespace(void)

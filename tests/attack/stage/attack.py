@@ -67,3 +67,4 @@ class Verdict:
     numbers: dict[str, Any]
     seconds: float
     is_right: bool
+    mounts: int = 1  # how often, because the first went wrong

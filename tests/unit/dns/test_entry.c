@@ -118,9 +118,41 @@ static void test_an_anchor_of_keys(void **state)
 	rdata->data[3] = 99; /* an algorithm that is not known */
 	knot_mm_t mm = knot_mm_of(&arena);
 	assert_int_equal(knot_rdataset_add(&set, rdata, &mm), 0);
-	points.keys = &set;
+	knot_rdataset_t unknown = set;
+	points.keys = &unknown;
 	assert_false(entry_is_usable(&points, false));
 	assert_int_equal(vouched(&points), 0);
+	knot_rdataset_init(&set);
+	add_ds(13, 2, 0);
+	entry_read_ds(&points, &set, false);
+	assert_true(entry_is_usable(&points, false));
+}
+
+static struct dnskey other_key(uint8_t salt)
+{
+	struct dnskey key;
+	knot_rdata_t *rdata = zone_rdata(&arena, real.rdata->data, real.rdata->len);
+	rdata->data[rdata->len - 1] ^= salt;
+	assert_int_equal(dnskey_read(&key, rdata), 0);
+	return key;
+}
+
+/* One of the four is the anchor's, one the DS's; these are kept, in their order. */
+static void test_keys_beside_a_ds(void **state)
+{
+	(void)state;
+	struct dnskey key[] = {other_key(1), other_key(2), other_key(3), real};
+	knot_rdataset_t of_anchor;
+	knot_rdataset_init(&of_anchor);
+	knot_mm_t mm = knot_mm_of(&arena);
+	assert_int_equal(knot_rdataset_add(&of_anchor, key[1].rdata, &mm), 0);
+	add_ds(13, 2, 0);
+	struct entry_points points = {.keys = &of_anchor};
+	entry_read_ds(&points, &set, false);
+	const knot_rdata_t *second = key[1].rdata;
+	assert_int_equal(entry_keep_keys(&points, keys->owner, key, COUNT_OF(key)), 2);
+	assert_ptr_equal(key[0].rdata, second);
+	assert_ptr_equal(key[1].rdata, real.rdata);
 }
 
 /* HashTrap: many records that are good for nothing, and many keys whose tags are all the same. */
@@ -137,9 +169,7 @@ static void test_limits(void **state)
 	for (unsigned before = 0; before < 2 * LIMIT_KEYS_OF_TAG; before++) {
 		struct dnskey key[2 * LIMIT_KEYS_OF_TAG];
 		for (unsigned i = 0; i < before; i++) {
-			knot_rdata_t *rdata = zone_rdata(&arena, real.rdata->data, real.rdata->len);
-			rdata->data[rdata->len - 1] ^= (uint8_t)(i + 1);
-			assert_int_equal(dnskey_read(&key[i], rdata), 0);
+			key[i] = other_key((uint8_t)(i + 1));
 			key[i].tag = real.tag;
 		}
 		key[before] = real;
@@ -155,6 +185,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_what_counts, begin, end),
 		cmocka_unit_test_setup_teardown(test_a_ds_vouches_for_its_key, begin, end),
 		cmocka_unit_test_setup_teardown(test_an_anchor_of_keys, begin, end),
+		cmocka_unit_test_setup_teardown(test_keys_beside_a_ds, begin, end),
 		cmocka_unit_test_setup_teardown(test_limits, begin, end),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -12,6 +12,9 @@
 #include "ports/single.h"
 #include "unit/sockets.h"
 
+/* Of this program alone, and below those that are lent. */
+enum { SERVER_PORT = 5310 };
+
 static struct port_space *space;
 static struct ledger *ledger;
 static struct pool *pool;
@@ -47,8 +50,8 @@ static void make_pool(unsigned size, unsigned max, bool alone)
 	pool = pool_new(&conf);
 	memset(&counters, 0, sizeof(counters));
 	counters_attach(&counters);
-	server4 = sockets_listen("127.0.0.1", SOCKETS_PORT, &address4);
-	server6 = sockets_listen("::1", SOCKETS_PORT, &address6);
+	server4 = sockets_listen("127.0.0.1", SERVER_PORT, &address4);
+	server6 = sockets_listen("::1", SERVER_PORT, &address6);
 	assert_true(server4 >= 0);
 }
 
@@ -202,7 +205,7 @@ static void test_strangers_are_not_heard(void **state)
 	char buffer[8];
 	(void)state;
 	begin_with(1, 50000, 50009);
-	int stranger = sockets_listen("127.0.0.1", SOCKETS_PORT + 1, &stranger_address);
+	int stranger = sockets_listen("127.0.0.1", SERVER_PORT + 1, &stranger_address);
 	struct loan *loan = lend(&address4, TRANSPORT_UDP);
 	assert_int_equal(addr_parse(&to, "127.0.0.1", loan->port), 0);
 	assert_true(sendto(stranger, "forged", 6, 0, &to.sa, addr_socklen(&to)) == 6 || errno == ECONNREFUSED);
@@ -223,7 +226,7 @@ static void test_errors_die_too(void **state)
 	struct loan *loan = lend(&address4, TRANSPORT_UDP);
 	assert_int_equal(send(loan->fd, "x", 1, 0), 1);
 	pool_return(pool, loan, LOAN_ERROR);
-	server4 = sockets_listen("127.0.0.1", SOCKETS_PORT, &address4);
+	server4 = sockets_listen("127.0.0.1", SERVER_PORT, &address4);
 	loan = lend(&address4, TRANSPORT_UDP);
 	assert_int_equal(send(loan->fd, "x", 1, 0), 1);
 	pool_return(pool, loan, LOAN_REPLY);
@@ -387,7 +390,7 @@ static void test_reserved_freed_with_loans_out(void **state)
 static void test_reserved_hears_nothing_of_before(void **state)
 {
 	struct addr other_address, to = address4;
-	int other = sockets_listen("127.0.0.2", SOCKETS_PORT, &other_address);
+	int other = sockets_listen("127.0.0.2", SERVER_PORT, &other_address);
 	uint8_t buffer[8];
 	enum datagram kind;
 	(void)state;

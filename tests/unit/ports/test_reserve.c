@@ -15,6 +15,9 @@
 
 enum { FIRST = 50000, LAST = 50999, SIZE_MAX_HERE = 300 };
 
+/* Of this program alone, and below those that are lent. */
+enum { SERVER_PORT = 5320 };
+
 static struct port_space *space;
 static struct port_set set;
 static struct port_draw draw;
@@ -38,8 +41,8 @@ static void begin_with(unsigned size, unsigned uses, unsigned age_s)
 		.space = space, .size = size, .uses = uses, .age_s = age_s, .ipv4 = true, .ipv6 = true};
 	reserve = reserve_new(&conf);
 	hand_init(&hand, reserve, &draw);
-	server4 = sockets_listen("127.0.0.1", SOCKETS_PORT, &address4);
-	server6 = sockets_listen("::1", SOCKETS_PORT, &address6);
+	server4 = sockets_listen("127.0.0.1", SERVER_PORT, &address4);
+	server6 = sockets_listen("::1", SERVER_PORT, &address6);
 	assert_true(server4 >= 0);
 }
 
@@ -186,7 +189,7 @@ static void test_no_route(void **state)
 static void test_idle_ports_go_dark(void **state)
 {
 	struct addr stranger_address;
-	int stranger = sockets_listen("127.0.0.1", SOCKETS_PORT + 1, &stranger_address);
+	int stranger = sockets_listen("127.0.0.1", SERVER_PORT + 1, &stranger_address);
 	(void)state;
 	begin_with(8, 0, 0);
 	for (int i = 0; i < 40; i++) {
@@ -260,7 +263,7 @@ static void assert_nothing_waits(const struct berth *berth, const struct addr *s
 static void test_late_datagrams_die(void **state)
 {
 	struct addr other_address;
-	int other = sockets_listen("127.0.0.2", SOCKETS_PORT, &other_address);
+	int other = sockets_listen("127.0.0.2", SERVER_PORT, &other_address);
 	(void)state;
 	begin_with(1, 0, 0);
 	for (int i = 0; i < 128; i++) {
@@ -286,7 +289,7 @@ static void test_errors_die_too(void **state)
 	struct addr gone = {0};
 	(void)state;
 	begin_with(1, 0, 0);
-	close(sockets_listen("127.0.0.1", SOCKETS_PORT + 1, &gone));
+	close(sockets_listen("127.0.0.1", SERVER_PORT + 1, &gone));
 	for (int i = 0; i < 8; i++) {
 		struct berth *berth = take(&gone);
 		assert_int_equal(send(berth->fd, "x", 1, 0), 1);
