@@ -178,7 +178,7 @@ that work, hold better. A cell is the median of the rounds with the smallest and
 ## How
 
 * One thread each, on core 0 of two; the load (`bench/flood.c`) and the name servers (NSD, `lab/`) are on core 1. Rounds are interleaved. Every work that needs an empty cache
-  has a resolver started for it.
+  has a resolver started for it. *cold* and *cold-wide*, which are over in half a second, are measured three times in a round.
 * Two labs: one unsigned, one whose root, top-level domains and domains are all signed (P-256), where all validate.
 * CPU is what the scheduler counted for all threads of the process. How much of it was the kernel's comes from the ticks of `/proc/PID/stat`, of 10 ms: good for works of seconds, rough for
   *cold*, *signed* and *mix*.
