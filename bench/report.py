@@ -188,7 +188,7 @@ that work, hold better. A cell is the median of the rounds with the smallest and
 * *latency*: open loop at half the throughput of the fastest of the others in the first round; each latency counts from when the question was due. Buckets are 3 %% wide. The figure of a
   round is the median of %(latency)d seconds: now and then this machine stands still for 0.08 to 0.1 s, whoever it serves, which is all of the slowest hundredth of some seconds.
   *lost* stands where so many were not answered that there is no such figure: that is more than this resolver can do, or it had to share its core with other work of the machine.
-* *beside*: the same at %(beside_hot)s/s, in %(beside)d turns (fewer in a small lab): a second of rest, one alone, one with %(beside_cold)s cold names a second out of a second load. The figures are medians of the seconds, the ratio is the median of those of the turns.
+* *beside*: the same at %(beside_hot)s/s, in %(beside)d turns (fewer in a small lab): a rest, a second alone, one with %(beside_cold)s cold names a second out of a second load. The figures are medians of the seconds, the ratio is the median of those of the turns.
 * *missing* and *missing-signed* ask names that do not exist, in zones that do. Of signed zones berthd, Knot Resolver and PowerDNS answer from proofs given before (RFC 8198); Unbound and BIND have that off by default.
 * *memory*: growth of all pages that the process can write and has touched, of its own and of files it maps (Knot Resolver keeps its cache in such a file). *memory-a* asks for one A record each of one zone: the like
   of it for all. PowerDNS and Unbound hold an answer twice, as records and as a message; so does berthd, as the rrset and its answer in wire form.

@@ -163,7 +163,7 @@ class Stage:
             with self.resolver(name) as subject:
                 self.note(name, "start", subject.start_ms)
                 self._first_works(subject)
-        if self.wants("cold"):  # once it was already
+        if self.wants("cold"):  # the first of them by the resolver whose start was measured
             self._short("cold", name, SHORT_RUNS - 1)
         if self.wants("cold-wide"):
             with wide_ports():

@@ -15,6 +15,8 @@ enum {
 	DNSKEY_SEP = 0x0001,
 };
 
+enum { DIGEST_SHA1 = 1 };
+
 struct dnskey {
 	uint16_t flags, tag;
 	uint8_t protocol, algorithm;
@@ -53,7 +55,6 @@ bool dnskey_may_sign(const struct dnskey *key);
  * them: the first call finds out, which takes some milliseconds and is better made at start. Others are unknown here:
  * what is signed by nothing else counts as unsigned (RFC 4035 5.2). */
 bool algorithm_is_supported(uint8_t algorithm, bool sha1);
-enum { DIGEST_SHA1 = 1 };
 /* Digest types 1 (SHA-1; the same), 2 and 4. */
 bool digest_is_supported(uint8_t digest_type, bool sha1);
 /* "ECDSAP256SHA256", "algorithm 77"; returns out. */

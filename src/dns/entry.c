@@ -25,14 +25,15 @@ void entry_read_ds(struct entry_points *points, const knot_rdataset_t *set, bool
 
 bool entry_is_usable(const struct entry_points *points, bool sha1)
 {
-	const knot_rdata_t *rdata = points->keys != NULL ? points->keys->rdata : NULL;
-	for (uint16_t i = 0; points->keys != NULL && i < points->keys->count;
-		i++, rdata = knot_rdataset_next((knot_rdata_t *)rdata)) {
+	if (points->count > 0 || points->keys == NULL)
+		return points->count > 0;
+	const knot_rdata_t *rdata = points->keys->rdata;
+	for (uint16_t i = 0; i < points->keys->count; i++, rdata = knot_rdataset_next((knot_rdata_t *)rdata)) {
 		struct dnskey key;
 		if (dnskey_read(&key, rdata) == 0 && algorithm_is_supported(key.algorithm, sha1))
 			return true;
 	}
-	return points->count > 0;
+	return false;
 }
 
 static bool is_entry_point(const struct entry_points *points, uint8_t tried[static LIMIT_DS], const uint8_t *zone,

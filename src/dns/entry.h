@@ -20,10 +20,10 @@ struct entry_points {
 };
 
 /* Reads the part of an anchor's or a parent's DS rrset that can be used here, the first LIMIT_DS of it, into points that have
- * none yet; with a better digest SHA-1 does not count. `sha1`: it may be used at all. */
+ * none yet; with a better digest SHA-1 does not count (RFC 4509 3). `sha1`: it may be used at all. */
 void entry_read_ds(struct entry_points *points, const knot_rdataset_t *set, bool sha1);
 
-/* False: nothing vouches for a key that could be checked here. */
+/* False: nothing vouches for a key that could be checked here, and the zone counts as unsigned (RFC 4035 5.2). */
 bool entry_is_usable(const struct entry_points *points, bool sha1);
 
 /* Keeps of the zone's keys, in place, those that are vouched for; how many. A DS is compared with LIMIT_KEYS_OF_TAG keys:

@@ -57,7 +57,7 @@ def test_attack(verdicts: dict[tuple[str, str], dict[str, Any]], name: str, colu
     verdict = verdicts.get((name, column))
     assert verdict is not None, "the bench ended before this attack"
     if verdict["mounts"] > 1:
-        warnings.warn("%s, %s: the first of three mounts went wrong" % (name, column))
+        warnings.warn("%s, %s: the first mount went wrong, number %d decided" % (name, column, verdict["mounts"]))
     assert verdict["succeeded"] is succeeds, verdict["text"]
 
 

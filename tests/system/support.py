@@ -31,6 +31,7 @@ BUILD = Path(os.environ.get("BERTH_BUILD", "build"))
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
 HERE = "127.0.0.1"
 PATIENCE_S = 8.0
+IN_TIME_S = 7.5  # LIMIT_DEADLINE_MS, and a machine that stands still
 # Sanitizers make everything slower; the promises about time are those of the plain build.
 IS_SANITIZED = b"__asan_init" in (BUILD / "berthd").read_bytes() or b"__tsan_init" in (BUILD / "berthd").read_bytes() \
     if (BUILD / "berthd").exists() else False

@@ -21,13 +21,13 @@ import pytest
 
 import hostile
 from hostile import ANSWER, CASES, EITHER, FAILURE, FORGED, HONEST, TRUTH, Case
-from support import DATA, HERE, IS_SANITIZED, SLOWER, Daemon, ask, ask_raw, at_once, rdatas, read_packets, timed, wait_until
+from support import (DATA, HERE, IN_TIME_S, IS_SANITIZED, SLOWER, Daemon, ask, ask_raw, at_once, rdatas, read_packets, timed,
+                     wait_until)
 
 LAB = ["--names", 20, "--root-zone", Path(__file__).with_name("tlds.zone")]
 
 LIAR = "127.0.0.2"  # the berthd that believes the hostile root
 QUESTIONS_MAX = 64
-IN_TIME_S = 7.5  # LIMIT_DEADLINE_MS, and a machine that stands still
 IDLE_S = 10.0  # LIMIT_TCP_IDLE_MS
 MALFORMED = DATA / "malformed.pcap.xz"
 

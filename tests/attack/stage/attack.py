@@ -67,4 +67,8 @@ class Verdict:
     numbers: dict[str, Any]
     seconds: float
     is_right: bool
-    mounts: int = 1  # how often, because the first went wrong
+    mounts: int = 1  # which mount this was of: there is a second, and a third, where the first went wrong
+
+    @property
+    def again(self) -> str:
+        return " (mount %d: the first went wrong)" % self.mounts if self.mounts > 1 else ""

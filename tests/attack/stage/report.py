@@ -39,8 +39,7 @@ def outcome(attack: Attack, column: str, verdicts: dict[tuple[str, str], Verdict
         return attack.no_peers or "does not apply"
     if verdict.succeeded is None:
         return "did not run: " + verdict.text
-    again = " (one of three mounts went the other way)" if verdict.mounts > 1 else ""
-    return ("**succeeds**: " if verdict.succeeded else "fails: ") + verdict.text + again
+    return ("**succeeds**: " if verdict.succeeded else "fails: ") + verdict.text + verdict.again
 
 
 def row(attack: Attack, verdicts: dict[tuple[str, str], Verdict]) -> str:
@@ -54,7 +53,8 @@ def behind(attacks: list[Attack]) -> str:
     words = (sys.modules[attacks[0].run.__module__].__doc__ or "").strip().removeprefix("Decides ")
     text = "\n## %s\n\n%s\n" % (", ".join(attack.name for attack in attacks), words[:1].upper() + words[1:])
     for attack in attacks:
-        chance = "False alarm: %s." % attack.false_alarm if attack.false_alarm else "Nothing in the verdict is left to chance, but a machine that stands still may show in it."
+        chance = "False alarm: %s." % attack.false_alarm if attack.false_alarm else \
+            "Nothing in the verdict is left to chance, but a machine that stands still may show in it."
         text += "\n`%s`, weakened: %s. %s\n" % (attack.name, attack.weakness, chance)
     return text
 

@@ -46,9 +46,9 @@ def decide(attack: Attack, make: Callable[[], Target], wanted: bool | None, full
     if first.is_right:
         return first
     tell(first)
-    for _ in range(2):
+    for number in (2, 3):
         verdict = judge(attack, make, wanted, full)
-        verdict.mounts = 3
+        verdict.mounts = number
         if not verdict.is_right:
             break
     return verdict
@@ -56,8 +56,7 @@ def decide(attack: Attack, make: Callable[[], Target], wanted: bool | None, full
 
 def tell(verdict: Verdict) -> None:
     word = "failed to run" if verdict.succeeded is None else "succeeded" if verdict.succeeded else "failed"
-    mark = "" if verdict.is_right else "   <-- WRONG"
-    mark += "   (the first of 3 mounts was wrong)" if verdict.mounts > 1 else ""
+    mark = verdict.again + ("" if verdict.is_right else "   <-- WRONG")
     print("  %-14s attack %-9s %5.1f s  %s%s" % (verdict.column, word, verdict.seconds, verdict.text, mark), file=sys.stderr,
           flush=True)
 
